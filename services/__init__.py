@@ -1,0 +1,1 @@
+"""The shop's services, and the patterns by which they talk: named as the field names them."""
