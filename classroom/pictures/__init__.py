@@ -1,0 +1,1 @@
+"""Pictures of a run: pure functions of its history, each with its text twin."""
