@@ -1,0 +1,26 @@
+"""The classroom: the world that services run in, how it is watched, and how answers are checked.
+
+For notebooks and tests alone; services import nothing from here.
+"""
+
+from classroom.check import PromiseBroken, Unfinished, check, replay
+from classroom.world.faults import Crash, Delay, Drop, Duplicate, ErrorRate, Partition, Pause, Slow
+from classroom.world.run import Run
+from classroom.world.simulated import simulate
+
+__all__ = [
+    "Crash",
+    "Delay",
+    "Drop",
+    "Duplicate",
+    "ErrorRate",
+    "Partition",
+    "Pause",
+    "PromiseBroken",
+    "Run",
+    "Slow",
+    "Unfinished",
+    "check",
+    "replay",
+    "simulate",
+]

@@ -1,0 +1,91 @@
+"""Calling an ASGI app without a socket: one request in, one whole reply out; and its lifespan.
+
+Not here  Streams and websockets: an exchange of the simulated network carries whole messages.
+Source    The ASGI specification, "HTTP" and "Lifespan".
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import unquote
+
+from classroom.world.network import Reply, Request
+
+App = Callable[..., Awaitable[None]]
+Message = MutableMapping[str, Any]
+
+
+async def call(app: App, request: Request, *, host: str, on_error: Callable[[BaseException], None]) -> Reply:
+    """The app's reply. An exception that escapes the app is told to `on_error` and answered by 500."""
+    path, _, query = request.path.partition("?")
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": "http",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": list(request.headers),
+        "server": (host, 80),
+        "client": ("client", 0),
+    }
+    status = 500
+    headers: list[tuple[bytes, bytes]] = []
+    body = bytearray()
+    asked = False
+
+    async def receive() -> Message:
+        nonlocal asked
+        if asked:  # the body was one message; what else could come is a disconnect, and none does
+            await asyncio.get_running_loop().create_future()
+        asked = True
+        return {"type": "http.request", "body": request.body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        nonlocal status, headers
+        if message["type"] == "http.response.start":
+            status, headers = message["status"], list(message.get("headers", ()))
+        elif message["type"] == "http.response.body":
+            body.extend(message.get("body", b""))
+
+    try:
+        await app(scope, receive, send)
+    except Exception as error:
+        on_error(error)
+        if not body:
+            status, headers, body = 500, [(b"content-type", b"text/plain")], bytearray(b"Internal Server Error")
+    return Reply(status, tuple(headers), bytes(body))
+
+
+class Lifespan:
+    """Runs an app's start-up, if it has one. `ready` is done when requests may come."""
+
+    def __init__(self, app: App, on_error: Callable[[BaseException], None]) -> None:
+        self._app = app
+        self._on_error = on_error
+        self._asked = False
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        try:
+            await self._app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, self._receive, self._send)
+        except Exception as error:
+            if self._asked and not self.ready.done():  # an app without lifespan raises before it asks
+                self._on_error(error)
+        if not self.ready.done():
+            self.ready.set_result(None)
+
+    async def _receive(self) -> Message:
+        if self._asked:  # a shutdown is never asked for: services of the world crash
+            await asyncio.get_running_loop().create_future()
+        self._asked = True
+        return {"type": "lifespan.startup"}
+
+    async def _send(self, message: Message) -> None:
+        if message["type"].startswith("lifespan.startup") and not self.ready.done():
+            if message["type"].endswith("failed"):
+                self._on_error(RuntimeError(f"start-up failed: {message.get('message', '')}"))
+            self.ready.set_result(None)

@@ -1,0 +1,232 @@
+"""An asyncio loop whose clock jumps to the next timer: ten minutes of waiting take no time.
+
+Idea      With nothing ready to run, real time would pass until the next timer. Here the clock
+          is set to it instead. There is no selector, hence no socket: whatever a task waits for
+          comes from another task, so the order of all that happens follows from the seed alone.
+Not here  What crosses the network (network.py); the thread and the watchdog (simulated.py).
+Mind      It uses attributes of asyncio's BaseEventLoop that are private (_ready, _scheduled,
+          _run_once): tests/world/test_loop.py runs on every Python that the course supports.
+Source    trio.testing.MockClock; FoundationDB's simulation (W. Wilson, Strange Loop 2014).
+"""
+
+import asyncio
+import contextvars
+import functools
+import heapq
+import inspect
+import linecache
+import os
+from collections.abc import Callable, Coroutine
+from random import Random
+from typing import Any, NoReturn
+
+from classroom.world.process import Process, running
+
+HAIR = 1e-9  # seconds by which a timer is late, as in life; exact ones made a rate limiter spin for ever
+SPIN = 100_000  # steps at one and the same instant after which somebody is spinning
+LIBRARIES = (os.path.dirname(asyncio.__file__), os.sep + "site-packages" + os.sep, os.path.dirname(__file__))
+
+
+class Stuck(RuntimeError):
+    """The run cannot go on by itself."""
+
+
+class Deadlock(Stuck):
+    """Every task waits, and nothing is left that could wake one."""
+
+
+class OutOfTime(Stuck):
+    """The run came to its time limit (virtual seconds) before the scenario ended."""
+
+
+class Spinning(Stuck):
+    """The clock stands still while tasks wake each other without end."""
+
+
+class EndlessLoop(BaseException):
+    """A step that never came back to the loop (no `except Exception` shall catch this)."""
+
+
+class NoRealWorld(RuntimeError):
+    """Something asked for a socket, a thread or a process of the machine from inside a simulation."""
+
+
+def _refuse(what: str) -> Callable[..., Any]:
+    async def refuse(*_: Any, **__: Any) -> NoReturn:
+        raise NoRealWorld(
+            f"{what}: a simulated world has no real network. Use node.client(), node.queue() or "
+            "node.database(), or run the scenario with live()."
+        )
+
+    return refuse
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """limit: virtual seconds; shuffle: a Random that permutes the tasks that are ready, or None."""
+
+    def __init__(self, *, limit: float, shuffle: Random | None = None) -> None:
+        super().__init__()
+        self.limit = limit
+        self.shuffle = shuffle
+        self.steps = 0
+        self.stop_with: BaseException | None = None  # set from outside by the watchdog, from inside by the world
+        self.tasks: dict[asyncio.Task[Any], Process | None] = {}  # strong: nothing is collected while the run lasts
+        self._generators: list[Any] = []
+        self._clock = 0.0
+        self._spun = 0
+
+    # ---- what asyncio asks of a loop -------------------------------------------------
+
+    def time(self) -> float:
+        return self._clock
+
+    def create_task(
+        self, coro: Coroutine[Any, Any, Any], *, context: contextvars.Context | None = None, **options: Any
+    ) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = super().create_task(coro, context=context, **options)
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        self.tasks[task] = running.get() if context is None else context.get(running)
+        if len(self.tasks) > 10_000:  # those that ended by themselves need no keeping
+            self.tasks = {task: process for task, process in self.tasks.items() if not task.done()}
+        return task
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+        """Runs `func` here and now: a thread would run on the wall clock."""
+        future = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    create_connection = _refuse("a connection")
+    create_server = _refuse("a server")
+    create_datagram_endpoint = _refuse("a socket")
+    getaddrinfo = _refuse("a look-up of an address")
+    subprocess_exec = _refuse("a subprocess")
+    subprocess_shell = _refuse("a subprocess")
+
+    def _asyncgen_firstiter_hook(self, agen: Any) -> None:
+        self._generators.append(agen)  # kept, so that no collection of garbage closes it mid-run
+
+    def _asyncgen_finalizer_hook(self, agen: Any) -> None:
+        pass
+
+    def _write_to_self(self) -> None:
+        pass
+
+    def _process_events(self, event_list: Any) -> None:
+        pass
+
+    # ---- the virtual clock -----------------------------------------------------------
+
+    def _run_once(self) -> None:
+        timers: list[Any] = self._scheduled  # type: ignore[attr-defined]
+        ready: Any = self._ready  # type: ignore[attr-defined]
+        while timers and (timers[0]._cancelled or _is_dead(timers[0])):
+            heapq.heappop(timers)._scheduled = False
+        if ready or self._stopping:  # type: ignore[attr-defined]
+            self._spun += 1
+            if self._spun > SPIN:
+                raise Spinning(
+                    f"{SPIN:,} turns of the loop at t={self._clock:.3f} s and the clock did not move: "
+                    "a `while` around `await asyncio.sleep(0)`? Wait for a time or for an event."
+                )
+        else:
+            self._spun = 0
+            self._jump(timers)
+        while timers and timers[0]._when <= self._clock:
+            timer = heapq.heappop(timers)
+            timer._scheduled = False
+            ready.append(timer)
+        batch = list(ready)
+        ready.clear()
+        for handle in self._shuffled(batch) if self.shuffle else batch:
+            if handle._cancelled:
+                continue
+            process = handle._context.get(running)
+            if process is not None:
+                if not process.alive:
+                    continue
+                if process.paused:
+                    process.held.append(handle)
+                    continue
+            self.steps += 1
+            handle._run()
+            if self.stop_with is not None:
+                raise self.stop_with
+
+    def _jump(self, timers: list[Any]) -> None:
+        if not timers:
+            raise Deadlock(
+                f"t={self._clock:.3f} s: every task waits for ever. A call without a timeout? "
+                "A queue or an event that nobody will fill or set?"
+            )
+        if timers[0]._when > self.limit:
+            raise OutOfTime(
+                f"the scenario was still running at its limit of {self.limit:g} s. "
+                "Does a loop in it never end? Otherwise give simulate(..., limit=) more seconds."
+            )
+        self._clock = max(self._clock, timers[0]._when) + HAIR
+
+    def _shuffled(self, batch: list[Any]) -> list[Any]:
+        """Permutes the steps of tasks; other callbacks keep their places."""
+        assert self.shuffle is not None
+        places = [i for i, handle in enumerate(batch) if isinstance(getattr(handle._callback, "__self__", None), asyncio.Task)]
+        moved = self.shuffle.sample([batch[i] for i in places], len(places))
+        for place, handle in zip(places, moved, strict=True):
+            batch[place] = handle
+        return batch
+
+    # ---- for the world ---------------------------------------------------------------
+
+    def later(self, seconds: float, function: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:
+        """Call `function` as the world itself, whoever asks: it outlives a crash of the asker."""
+        return self.call_later(seconds, functools.partial(function, *args), context=contextvars.Context())
+
+    def resume(self, process: Process) -> None:
+        """Let the steps go on that were held back by a pause, in their order."""
+        self._ready.extend(process.held)  # type: ignore[attr-defined]
+        process.held.clear()
+
+    def waiting(self) -> tuple[str, ...]:
+        """For each unfinished task of a living process: who waits, and at which line of whose code."""
+        lines = []
+        for task, process in self.tasks.items():
+            if not task.done() and (process is None or process.alive):
+                lines.append(f"{process.name if process else 'world'}: {_where(task)}")
+        return tuple(dict.fromkeys(lines))
+
+    def bury(self) -> None:
+        """Close what is left. Nothing that it still does can be seen: every process is dead by now."""
+        for process in self.tasks.values():
+            if process is not None:
+                process.alive = False
+        for task in self.tasks:
+            coroutine = task.get_coro()
+            if not task.done() and inspect.iscoroutine(coroutine):
+                try:
+                    coroutine.close()
+                except BaseException:  # a `finally` that awaits, an `except BaseException` that goes on
+                    pass
+        self._ready.clear()  # type: ignore[attr-defined]
+        self._scheduled.clear()  # type: ignore[attr-defined]
+        self.close()
+
+
+def _is_dead(handle: Any) -> bool:
+    process = handle._context.get(running)
+    return process is not None and not process.alive
+
+
+def _where(task: asyncio.Task[Any]) -> str:
+    """The innermost line of the learner's own code in which a task waits."""
+    awaited: Any = task.get_coro()
+    best = f"waits in {getattr(awaited, '__qualname__', awaited)}"
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
+        if frame is not None and not any(part in frame.f_code.co_filename for part in LIBRARIES):
+            line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+            best = f"waits in {frame.f_code.co_name}(), line {frame.f_lineno}: {line}"
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "ag_await", None)
+    return best

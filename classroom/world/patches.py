@@ -1,0 +1,51 @@
+"""Two functions of other libraries that must behave differently inside of a simulation.
+
+Idea      Each is replaced once and looks at the running loop: on a VirtualLoop it does what the
+          simulated world needs; anywhere else (a live server in the same kernel, the notebook
+          itself) it is the function that it was.
+"""
+
+import asyncio
+import functools
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from classroom.world.loop import VirtualLoop
+
+
+def is_simulated() -> bool:
+    return isinstance(asyncio._get_running_loop(), VirtualLoop)
+
+
+def install() -> None:
+    """Idempotent. anyio is patched as soon as somebody else has imported it."""
+    if not hasattr(time.sleep, "__wrapped__"):
+        time.sleep = _not_in_a_simulation(time.sleep)
+    threads = sys.modules.get("anyio.to_thread")
+    if threads is not None and not hasattr(threads.run_sync, "__wrapped__"):
+        threads.run_sync = _inline_in_a_simulation(threads.run_sync)
+
+
+def _not_in_a_simulation(sleep: Callable[[float], None]) -> Callable[[float], None]:
+    @functools.wraps(sleep)
+    def refuse_to_block(seconds: float, /) -> None:
+        if is_simulated():
+            raise RuntimeError(
+                f"time.sleep({seconds:g}) blocks the whole process, and every request in it, on the wall clock. "
+                f"Write `await asyncio.sleep({seconds:g})`."
+            )
+        sleep(seconds)
+
+    return refuse_to_block
+
+
+def _inline_in_a_simulation(run_sync: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(run_sync)
+    async def run_here(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        if is_simulated():
+            return function(*args)  # `def` endpoints: a thread would run beside the virtual clock
+        return await run_sync(function, *args, **options)
+
+    return run_here

@@ -1,0 +1,195 @@
+"""Storage: SQLite databases that outlive their services, and forget what was not committed.
+
+Idea      Real SQL and real transactions, in memory, owned by the world. One statement outside of
+          a transaction, or the commit of a transaction, is one effect. While a task is in a
+          transaction every other one waits, so transactions are serializable. A crash rolls the
+          open transaction of its process back and lets the next one in.
+Not here  Slow and full disks; a database server over the network (the database is the disk here).
+Source    sqlite.org, "Transaction"; the "one writer" rule of SQLite is kept.
+"""
+
+import asyncio
+import re
+import sqlite3
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from classroom.world.effects import Effects, never
+from classroom.world.process import Process
+
+WRITE_TAKES = 0.0005  # seconds until a commit is on the disk
+READS = re.compile(r"\s*(select|explain|values|pragma\s+\w+\s*$|pragma\s+\w+\s*\()", re.IGNORECASE)
+CONTROL = re.compile(r"\s*(begin|commit|end|rollback|savepoint|release|attach|detach|vacuum)\b", re.IGNORECASE)
+WALL_CLOCK = re.compile(
+    r"\bcurrent_(timestamp|date|time)\b|'now'|\b(random|randomblob)\s*\(|"
+    r"\b(date|time|datetime|julianday|unixepoch)\s*\(\s*\)",
+    re.IGNORECASE,
+)
+Row = dict[str, Any]
+
+
+class Stored:
+    """One database: its connection, and whose turn it is."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self.connection.row_factory = sqlite3.Row
+        self.owner: tuple[Process, asyncio.Task[Any] | None] | None = None
+        self.waiting: deque[tuple[Process, asyncio.Task[Any] | None, asyncio.Future[None]]] = deque()
+        self.statements: list[str] = []  # of the open transaction
+
+    async def acquire(self, process: Process) -> None:
+        """Wait for one's turn: first come, first served."""
+        task = asyncio.current_task()
+        if self.owner is None:
+            self.owner = process, task
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self.waiting.append((process, task, turn))
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():  # it was our turn at the moment of the cancellation
+                self.release()
+            else:
+                self.waiting = deque(entry for entry in self.waiting if entry[2] is not turn)
+            raise
+
+    def release(self) -> None:
+        """Give the turn to the next one who is still alive."""
+        self.owner = None
+        while self.waiting:
+            process, task, turn = self.waiting.popleft()
+            if process.alive and not turn.done():
+                self.owner = process, task
+                turn.set_result(None)
+                return
+
+    def died(self, process: Process) -> None:
+        if self.owner is not None and self.owner[0] is process:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            self.release()
+
+    def freeze(self) -> dict[str, tuple[Row, ...]]:
+        """All that is durable: table -> rows in order of insertion. The connection is closed."""
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+        names = self.connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
+        tables = {
+            name: tuple(dict(row) for row in self.connection.execute(f'SELECT * FROM "{name}"'))
+            for (name,) in names.fetchall()
+            if not name.startswith("sqlite_")
+        }
+        self.connection.close()
+        return tables
+
+
+class WorldDatabase:
+    """What a node holds of a database (services.node.Database).
+
+    record(kind, **data) writes into the history in the name of the node.
+    """
+
+    def __init__(
+        self, stored: Stored, process: Process, effects: Effects, record: Callable[..., None], *, write_takes: float
+    ) -> None:
+        self._stored = stored
+        self._process = process
+        self._effects = effects
+        self._record = record
+        self._write_takes = write_takes
+
+    async def execute(self, sql: str, parameters: Sequence[object] | dict[str, object] = ()) -> list[Row]:
+        """One statement; see services.node.Database.execute."""
+        _refuse_what_is_not_repeatable(sql, parameters)
+        if self._in_my_transaction():
+            await asyncio.sleep(0)
+            await self._stay_alive()
+            self._stored.statements.append(_short(sql))
+            return self._run(sql, parameters)
+        await self._stored.acquire(self._process)
+        effect = None
+        try:
+            if READS.match(sql):
+                await asyncio.sleep(0)
+                await self._stay_alive()
+                rows = self._run(sql, parameters)
+            else:
+                effect = await self._effects.before(self._process, _short(sql))
+                await asyncio.sleep(self._write_takes)
+                rows = self._run(sql, parameters)
+                self._record("commit", database=self._stored.name, statements=[_short(sql)])
+        finally:
+            self._give_back()
+        if effect is not None:
+            await self._effects.after(self._process, effect)
+        return rows
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """All or nothing; see services.node.Database.transaction."""
+        if self._in_my_transaction():
+            raise RuntimeError(
+                f"this task is in a transaction of {self._stored.name!r} already; transactions do not nest"
+            )
+        await self._stored.acquire(self._process)
+        effect = None
+        try:
+            self._stored.connection.execute("BEGIN IMMEDIATE")
+            self._stored.statements = []
+            yield
+            if self._stored.statements:
+                effect = await self._effects.before(self._process, "commit " + "; ".join(self._stored.statements))
+                await asyncio.sleep(self._write_takes)
+            self._stored.connection.execute("COMMIT")
+            if self._stored.statements:
+                self._record("commit", database=self._stored.name, statements=self._stored.statements)
+        finally:
+            self._give_back()
+        if effect is not None:
+            await self._effects.after(self._process, effect)
+
+    def _run(self, sql: str, parameters: Any) -> list[Row]:
+        return [dict(row) for row in self._stored.connection.execute(sql, parameters).fetchall()]
+
+    def _in_my_transaction(self) -> bool:
+        return self._is_my_turn() and self._stored.connection.in_transaction
+
+    def _is_my_turn(self) -> bool:
+        return self._stored.owner == (self._process, asyncio.current_task())
+
+    def _give_back(self) -> None:
+        """End one's turn; what was not committed is undone. (A dead process has lost both already.)"""
+        if self._process.alive and self._is_my_turn():
+            if self._stored.connection.in_transaction:
+                self._stored.connection.execute("ROLLBACK")
+            self._stored.release()
+
+    async def _stay_alive(self) -> None:
+        if not self._process.alive:
+            await never()
+
+
+def _short(sql: str) -> str:
+    return " ".join(sql.split())[:100]
+
+
+def _refuse_what_is_not_repeatable(sql: str, parameters: Sequence[object] | dict[str, object]) -> None:
+    if found := WALL_CLOCK.search(sql):
+        raise sqlite3.OperationalError(
+            f"{found.group()!r} differs from run to run: pass the time or the number in as a parameter "
+            f"(node.now(), node.rng(...)). In: {_short(sql)}"
+        )
+    if found := CONTROL.match(sql):
+        raise sqlite3.OperationalError(
+            f"{found.group().strip().upper()} is not for execute(): write `async with db.transaction():`"
+        )
+    values = parameters.values() if isinstance(parameters, dict) else parameters
+    if isinstance(parameters, str | bytes):
+        raise sqlite3.ProgrammingError(f"parameters are a sequence or a dict, such as ({parameters!r},); got text")
+    if "now" in values and re.search(r"\b(date|time|datetime|julianday|unixepoch|strftime)\s*\(", sql, re.IGNORECASE):
+        raise sqlite3.OperationalError("the parameter 'now' would read the wall clock: pass node.now() in")

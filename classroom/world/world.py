@@ -1,0 +1,252 @@
+"""The simulated world: who lives in it, and what befalls them.
+
+Idea      A scenario is ``async def scenario(world)``: it starts services, acts as their clients,
+          lets time pass. Faults strike by themselves, at their time or at their effect; the
+          scenario may also crash, pause or cut by hand.
+Not here  The loop, the thread and the Run (simulated.py); what travels (network.py).
+"""
+
+import asyncio
+import inspect
+import math
+from collections.abc import Awaitable, Callable
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from classroom.world import asgi, patches
+from classroom.world.effects import Effects
+from classroom.world.faults import Crash, Delay, Drop, Duplicate, ErrorRate, Fault, Partition, Pause, Slow
+from classroom.world.history import Event, plain
+from classroom.world.loop import VirtualLoop
+from classroom.world.network import Listener, Network, Reply, Request
+from classroom.world.node import SimulatedNode
+from classroom.world.process import Process
+from classroom.world.storage import Stored
+
+if TYPE_CHECKING:
+    import httpx
+
+    from services.node import Factory
+
+
+class NoSuchService(LookupError):
+    """A name that no service of this world has."""
+
+
+class World:
+    """What a scenario holds. Times are seconds since the run began."""
+
+    def __init__(self, loop: VirtualLoop, *, seed: int, faults: tuple[Fault, ...]) -> None:
+        self.loop = loop
+        self.seed = seed
+        self.faults = faults
+        self.history: list[Event] = []
+        self.stored: dict[str, Stored] = {}
+        self.effects = Effects(faults, self._strike)
+        self.network = Network(loop, self, self.effects, faults=faults, rng=self.random_stream, record=self.write)
+        self._factories: dict[str, "Factory"] = {}
+        self._listeners: dict[str, Listener] = {}
+        self._clients: dict[str, Process] = {}
+        for fault in faults:
+            self._schedule(fault)
+
+    # ---- for a scenario --------------------------------------------------------------
+
+    def start(self, name: str, factory: "Factory") -> None:
+        """Start a service: a factory from a node to an ASGI app, or ``async def worker(node)``."""
+        if name in self._listeners:
+            raise ValueError(f"{name!r} is running already; running: {self._names()}")
+        self._factories[name] = factory
+        self._begin(name, incarnation=1)
+
+    def client(self, name: str = "client", *, timeout: float | None = 5.0) -> "httpx.AsyncClient":
+        """An HTTP client that acts as `name`, somebody outside of the system."""
+        return self.node(name).client(timeout=timeout)
+
+    def node(self, name: str) -> SimulatedNode:
+        """A node for somebody outside of the system: its client, queue, rng, record."""
+        if name in self._listeners:
+            raise ValueError(f"{name!r} is a service; a scenario acts as somebody else, such as 'ada'")
+        process = self._clients.setdefault(name, Process(name))
+        return SimulatedNode(self, process)
+
+    async def run_for(self, seconds: float) -> None:
+        """Let time pass."""
+        if not (seconds >= 0 and math.isfinite(seconds)):
+            raise ValueError(f"run_for takes seconds, from 0 up; got {seconds!r}")
+        await asyncio.sleep(seconds)
+
+    def now(self) -> float:
+        return self.loop.time()
+
+    def record(self, kind: str, **data: object) -> None:
+        """Write one event into the history, in the world's own name."""
+        self.write("world", kind, **data)
+
+    def crash(self, name: str, *, down: float | None = None) -> None:
+        """kill -9. down: seconds until it starts again; None leaves it down until restart()."""
+        process = self.find(name).process
+        if not process.alive:
+            return  # nobody dies twice
+        self.write(name, "crash", incarnation=process.incarnation, down=down)
+        self._end(process)
+        if down is not None:
+            self.loop.later(down, self._restart_if_down, name)
+
+    def restart(self, name: str) -> None:
+        """Start a service that is down; what it had in memory is gone."""
+        process = self.find(name).process
+        if process.alive:
+            raise ValueError(f"{name!r} is running; crash it first")
+        self._begin(name, incarnation=process.incarnation + 1)
+
+    def pause(self, name: str, *, lasts: float) -> None:
+        """The process stands still for `lasts` seconds."""
+        process = self.find(name).process
+        if process.alive and not process.paused:
+            process.paused = True
+            self.write(name, "pause", lasts=lasts)
+            self.loop.later(lasts, self._resume, process)
+
+    def partition(self, a: str, b: str, *, lasts: float = math.inf, one_way: bool = False) -> None:
+        """Cut the network between two nodes, from now on."""
+        self._cut(Partition(a, b, at=self.now(), lasts=lasts, one_way=one_way))
+
+    # ---- for nodes, network and storage ----------------------------------------------
+
+    def write(self, node: str, kind: str, **data: Any) -> None:
+        at = round(self.loop.time(), 6)
+        self.history.append(Event(len(self.history), at, node, kind, plain(data)))
+
+    def random_stream(self, label: str) -> Random:
+        return Random(f"{self.seed}/{label}")  # seeding by text is the same on every machine
+
+    def find(self, name: str) -> Listener:
+        try:
+            return self._listeners[name]
+        except KeyError:
+            raise NoSuchService(f"no service {name!r}; running: {self._names()}") from None
+
+    def database(self, name: str) -> Stored:
+        if name not in self.stored:
+            self.stored[name] = Stored(name)
+        return self.stored[name]
+
+    def is_over(self) -> None:
+        """The run has ended: from here on nobody can do anything."""
+        for process in [listener.process for listener in self._listeners.values()] + list(self._clients.values()):
+            process.alive = False
+
+    def check_aims(self) -> None:
+        """A fault aimed at a name that never was is a slip of the pen; say so."""
+        known = {"*", *self._listeners, *self._clients}
+        for fault in self.faults:
+            for key in ("node", "caller", "callee", "a", "b"):
+                name = getattr(fault, key, "*")
+                if name not in known:
+                    raise NoSuchService(f"{fault!r}: no service {name!r}; there were: {self._names()}")
+
+    # ---- life and death --------------------------------------------------------------
+
+    def _begin(self, name: str, *, incarnation: int) -> None:
+        process = Process(name, incarnation)
+        self.write(name, "start", incarnation=incarnation)
+        self._listeners[name] = Listener(process, serve=None)
+        built = process.run(self._factories[name], SimulatedNode(self, process))
+        if inspect.isawaitable(built):
+            self.loop.create_task(self._work(process, built), context=process.fresh_context())
+        elif callable(built):
+            self._serve(process, built)
+        else:
+            raise TypeError(
+                f"{name!r}: a factory returns an ASGI app (such as a FastAPI), or is an `async def worker(node)`; "
+                f"this one returned {type(built).__name__}"
+            )
+
+    def _serve(self, process: Process, app: asgi.App) -> None:
+        patches.install()  # FastAPI has been imported by now, and anyio with it
+        on_error = partial(self._tell_error, process)
+        lifespan = asgi.Lifespan(app, on_error)
+        self.loop.create_task(lifespan.run(), context=process.fresh_context())
+
+        async def serve(request: Request) -> Reply:
+            if not lifespan.ready.done():
+                await lifespan.ready
+            return await asgi.call(app, request, host=process.name, on_error=on_error)
+
+        self._listeners[process.name].serve = serve
+
+    async def _work(self, process: Process, work: Awaitable[None]) -> None:
+        error: str | None = None
+        try:
+            await work
+        except Exception as escaped:
+            error = f"{type(escaped).__name__}: {escaped}"
+        if process.alive:
+            self.write(process.name, "exit", incarnation=process.incarnation, error=error)
+            self._end(process)
+
+    def _end(self, process: Process) -> None:
+        process.alive = False
+        process.held.clear()
+        for stored in self.stored.values():
+            stored.died(process)
+        self.network.died(process)
+
+    def _restart_if_down(self, name: str) -> None:
+        if not self.find(name).process.alive:
+            self.restart(name)
+
+    def _resume(self, process: Process) -> None:
+        if process.alive and process.paused:
+            process.paused = False
+            self.write(process.name, "resume")
+            self.loop.resume(process)
+
+    def _tell_error(self, process: Process, error: BaseException) -> None:
+        if process.alive:
+            self.write(process.name, "error", error=f"{type(error).__name__}: {error}")
+
+    def _names(self) -> str:
+        return ", ".join(sorted(self._listeners)) or "none"
+
+    # ---- faults ----------------------------------------------------------------------
+
+    def _schedule(self, fault: Fault) -> None:
+        match fault:
+            case Crash() | Pause() if fault.at is not None:
+                self.loop.later(fault.at, self._guarded, self._strike, fault)
+            case Partition():
+                self.loop.later(fault.at, self._guarded, self._cut, fault)
+            case Slow() | Drop() | Duplicate() | Delay() | ErrorRate() if getattr(fault, "nth", None) is None:
+                where = fault.node if isinstance(fault, Slow) else "world"
+                if fault.at > 0 or math.isfinite(fault.lasts):
+                    self.loop.later(fault.at, partial(self.write, where, "fault", fault=repr(fault)))
+                if math.isfinite(fault.lasts):
+                    over = fault.at + fault.lasts
+                    self.loop.later(over, partial(self.write, where, "fault_over", fault=repr(fault)))
+
+    def _strike(self, fault: Fault, process: Process | None = None) -> None:
+        if isinstance(fault, Crash):
+            self.crash(fault.node, down=fault.down)
+        elif isinstance(fault, Pause):
+            self.pause(fault.node, lasts=fault.lasts)
+
+    def _cut(self, partition: Partition) -> None:
+        self.network.cut(partition)
+        ends = {"a": partition.a, "b": partition.b, "one_way": partition.one_way}
+        self.write("world", "partition", **ends)
+        if math.isfinite(partition.lasts):
+            self.loop.later(partition.lasts, self._heal, partition)
+
+    def _heal(self, partition: Partition) -> None:
+        self.network.heal(partition)
+        self.write("world", "heal", a=partition.a, b=partition.b, one_way=partition.one_way)
+
+    def _guarded(self, function: Callable[..., None], *args: Any) -> None:
+        """A fault that cannot strike ends the run with its reason."""
+        try:
+            function(*args)
+        except Exception as error:
+            self.loop.stop_with = error

@@ -1,0 +1,1 @@
+"""The shop: small services that every lesson meets again."""

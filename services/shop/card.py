@@ -1,0 +1,87 @@
+"""The card network: somebody else's service, which no transaction of ours can include.
+
+Idea      It charges what it is told to. Asked twice with one idempotency key it charges once and
+          gives the first answer again; asked twice without a key, or with two keys, it charges
+          twice, as it must: it cannot know that we meant one order.
+Not here  Refunds; keys that are forgotten after a day, as real networks do.
+Source    Stripe API reference, "Idempotent requests"; the IETF draft "The Idempotency-Key HTTP
+          Header Field" (422 for a key that comes back with another request).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from services.node import Node
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+class CardUnavailable(Exception):
+    """No answer, or "try again later": nobody knows whether the card was charged. Another try may do."""
+
+
+class CardRefused(Exception):
+    """The request is wrong, and will be so tomorrow: another try cannot help."""
+
+
+def card_network(node: Node) -> FastAPI:
+    """The service. Its ledger is the table charges(key, order_id, amount) of its own database."""
+    from fastapi import Body, FastAPI
+    from fastapi.responses import JSONResponse
+
+    app = FastAPI()
+    db = node.database()
+    reads_commas = False  # what its next release will be able to do
+
+    @app.post("/charges")
+    async def charge(request: dict[str, Any] = Body()) -> Any:  # noqa: B008
+        order, amount, key = request["order"], request["amount"], request.get("key")
+        if isinstance(amount, str) and reads_commas:
+            amount = round(float(amount.replace(",", ".")) * 100)
+        if not isinstance(amount, int) or isinstance(amount, bool) or amount <= 0:
+            return JSONResponse({"error": f"amount {amount!r} is not a whole number of cents"}, 422)
+        async with db.transaction():
+            await db.execute("CREATE TABLE IF NOT EXISTS charges (key TEXT UNIQUE, order_id, amount INTEGER)")
+            known = await db.execute("SELECT order_id, amount FROM charges WHERE key = ?", (key,))
+            if known and known != [{"order_id": order, "amount": amount}]:
+                return JSONResponse({"error": f"key {key!r} was used for order {known[0]['order_id']}"}, 422)
+            if not known:
+                await db.execute("INSERT INTO charges VALUES (?, ?, ?)", (key, order, amount))
+        node.record("charge", order=order, amount=amount, key=key, repeated=bool(known))
+        return {"order": order, "charged": amount}
+
+    @app.post("/releases/commas")
+    async def release() -> dict[str, bool]:
+        nonlocal reads_commas
+        reads_commas = True
+        return {"reads_commas": True}
+
+    return app
+
+
+class Card:
+    """What a payment worker holds of the card network."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def charge(self, order: int, amount: int, *, key: str | None = None) -> None:
+        """Charge `amount` cents for an order. One `key` charges once, however often it is sent.
+
+        Raises CardUnavailable (another try may do) or CardRefused (it cannot).
+        """
+        request = {"order": order, "amount": amount, "key": key}
+        try:
+            response = await self._client.post("http://card/charges", json=request)
+        except httpx.TransportError as error:
+            raise CardUnavailable(str(error)) from error
+        if response.status_code >= 500:
+            raise CardUnavailable(f"the card network answered {response.status_code}")
+        if response.status_code >= 400:
+            raise CardRefused(f"the card network refused order {order}: {response.json()['error']}")
+
+
