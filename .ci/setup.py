@@ -75,9 +75,9 @@ def make_venv():
     """Make .venv if there is none that works, or if PYTHON asks for another version than it has."""
     version = venv_version()
     asked = sys.version_info[:2] if "PYTHON" in os.environ else None
-    if version is not None and version >= NEEDED and asked in (None, version):
-        if run(PYTHON, "-c", "import pip"):
-            return
+    fits = version is not None and version >= NEEDED and asked in (None, version)
+    if fits and run(PYTHON, "-c", "import pip"):
+        return
     if VENV.exists():
         why = "is broken" if version is None else "has Python {}.{}".format(*version)
         print(f"setup: .venv {why}; making it anew", flush=True)

@@ -1,0 +1,93 @@
+"""What all tests share: the same examples every time, and skips that are heard.
+
+Idea      Hypothesis runs under one profile everywhere, so that a red test is red for everybody.
+          A group of tests that needs a part this machine lacks (Chromium, a broker's client) is
+          skipped, and the end of the run says so in one line each: what, how many, what to do.
+Not here  Fixtures of one package: they stand in that package's folder.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "house", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "soak", deadline=None, max_examples=2_000, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("house")
+
+# Where each system keeps a Chromium; CHROMIUM names another.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+ENGINES = ("aio_pika", "aiokafka", "confluent_kafka")
+
+
+def find_chromium() -> str | None:
+    """The path of the machine's Chromium, or None."""
+    named = os.environ.get("CHROMIUM")
+    if named:
+        return named if Path(named).exists() else None
+    for name in BROWSERS:
+        if path := shutil.which(name):
+            return path
+    applications = Path("/Applications") / "Google Chrome.app" / "Contents" / "MacOS" / "Google Chrome"
+    return str(applications) if applications.exists() else None
+
+
+def missing(group: str) -> str | None:
+    """What the marked `group` of tests lacks on this machine and how to get it; None if nothing."""
+    if group == "browser":
+        if importlib.util.find_spec("playwright") is None:
+            return "no playwright (it is in the extra [dev]: make setup)"
+        if find_chromium() is None:
+            return "no Chromium (apt install chromium, or CHROMIUM=path)"
+    if group == "engines":
+        lacking = [name for name in ENGINES if importlib.util.find_spec(name) is None]
+        if lacking:
+            return f"no {', '.join(lacking)} (make setup EXTRAS=dev,engines)"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reasons = {group: missing(group) for group in ("browser", "engines")}
+    for item in items:
+        for group, reason in reasons.items():
+            if reason and item.get_closest_marker(group):
+                item.add_marker(pytest.mark.skip(reason=f"{group}: {reason}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for each reason to skip, whoever gave it."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(str(r.longrepr[2]) for r in reports if isinstance(r.longrepr, tuple))
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(
+            f"NOT RUN ({count}): {reason.removeprefix('Skipped: ')}", yellow=True, bold=True
+        )
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium by playwright; `chromium.new_page()` opens a page. Mark the test `browser`."""
+    from playwright.sync_api import sync_playwright
+
+    # Nothing is fetched but what a test asks for. Root (a container's user) cannot have Chromium's sandbox.
+    quiet = ["background-networking", "component-update", "sync", "gpu", "quic"]
+    arguments = ["--no-first-run", *(f"--disable-{what}" for what in quiet)]
+    if sys.platform != "win32" and os.geteuid() == 0:
+        arguments.append("--no-sandbox")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
+        yield browser
+        browser.close()
