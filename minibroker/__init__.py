@@ -1,0 +1,65 @@
+"""A small message broker, to be read. In this order:
+
+message          what is sent, and the record of its deaths
+delivery_states  the table of all moves that a message can make
+lease            one delivery, and its receipt
+work_queue       leases, acks, retries, dead letters: the rules, without a clock of their own
+deadlines        when the next lease or delay ends
+dead_letter      why it died, and the way back
+snapshot         a queue in numbers
+waiting          consumers in line, and one alarm for all deadlines
+broker           queues by name, in one event loop
+operations       the same, as JSON
+client           a queue as a service sees it
+http             the broker as an ASGI app, and a client's side of it
+errors           definite and indefinite
+"""
+
+from minibroker.broker import Broker
+from minibroker.client import Call, Delivery, Queue
+from minibroker.delivery_states import TRANSITIONS, Event, State
+from minibroker.errors import (
+    BrokerError,
+    BrokerFault,
+    BrokerUnreachable,
+    IllegalMove,
+    InvalidArgument,
+    NoAnswer,
+    NoSuchQueue,
+    QueueExists,
+    QueueFull,
+    StaleReceipt,
+)
+from minibroker.http import BrokerApp, http_call
+from minibroker.lease import Lease
+from minibroker.message import Death, Message, Reason
+from minibroker.snapshot import QueueSnapshot
+from minibroker.work_queue import WorkQueue
+
+__all__ = [
+    "TRANSITIONS",
+    "Broker",
+    "BrokerApp",
+    "BrokerError",
+    "BrokerFault",
+    "BrokerUnreachable",
+    "Call",
+    "Death",
+    "Delivery",
+    "Event",
+    "IllegalMove",
+    "InvalidArgument",
+    "Lease",
+    "Message",
+    "NoAnswer",
+    "NoSuchQueue",
+    "Queue",
+    "QueueExists",
+    "QueueFull",
+    "QueueSnapshot",
+    "Reason",
+    "StaleReceipt",
+    "State",
+    "WorkQueue",
+    "http_call",
+]

@@ -1,0 +1,251 @@
+"""The broker: queues by name, and consumers that wait for them.
+
+Idea      Each operation reads the clock once, lets the queue do it, and then wakes who
+          may have something to do. That is all that a shell adds to the queue's rules.
+          Python callers use `broker.queue(name)`; HTTP comes in through `call`. Both
+          hand over JSON values and get copies, so that a test in process sees what a
+          service over the network would see.
+Not here  The rules (work_queue.py), JSON arguments (operations.py), HTTP (http.py).
+Durable   No: what it holds dies with its process.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+from minibroker import dead_letter, operations
+from minibroker.arguments import from_json, queue_name, seconds, to_json
+from minibroker.client import Queue
+from minibroker.delivery_states import State
+from minibroker.errors import InvalidArgument, NoSuchQueue, QueueExists
+from minibroker.lease import Lease
+from minibroker.message import Message
+from minibroker.snapshot import QueueSnapshot
+from minibroker.waiting import Alarm, WaitingLine
+from minibroker.work_queue import Observer, WorkQueue
+
+
+class Broker:
+    """One broker, in one event loop.
+
+    clock       () -> seconds, never going back: `loop.time`, `time.monotonic`, a simulated clock
+    observer    observer(kind, **data), called after each move of a message: `sent`, `leased`, `acked`,
+                `nacked`, `extended`, `expired`, `dead`, `redriven`; and for a `stale` receipt. It must not
+                raise. None costs nothing
+    """
+
+    def __init__(self, *, clock: Callable[[], float], observer: Observer | None = None) -> None:
+        self._clock = clock
+        self._observer = observer
+        self._next_id = count(1).__next__  # one sequence for all queues: a dead letter keeps its id
+        self._queues: dict[str, WorkQueue] = {}
+        self._lines: dict[str, WaitingLine] = {}
+        self._alarm = Alarm(clock, self._sweep)
+        self._closed = False
+
+    # -- queues -----------------------------------------------------------------------------------
+
+    def create_queue(
+        self,
+        name: str,
+        *,
+        visibility_timeout: float = 30.0,
+        max_receive_count: int | None = None,
+        dead_letter_queue: str | None = None,
+    ) -> Queue:
+        """Make a queue (see WorkQueue for its settings) and, if there is none yet, its dead-letter queue.
+
+        The same name with the same settings again is no error; with others it is QueueExists. A
+        dead-letter queue made here has the defaults; to give it others, create it first.
+        """
+        if dead_letter_queue == name:
+            raise InvalidArgument(f"queue {name!r} cannot be its own dead-letter queue; name another")
+        if dead_letter_queue is not None:
+            queue_name(dead_letter_queue)
+        queue = WorkQueue(
+            name,
+            visibility_timeout=visibility_timeout,
+            max_receive_count=max_receive_count,
+            dead_letter_queue=self._dead_letter_queue(dead_letter_queue),
+            ids=self._next_id,
+            observer=self._observer,
+        )
+        existing = self._queues.get(name)
+        if existing is not None and _settings(existing) != _settings(queue):
+            raise QueueExists(
+                f"queue {name!r} exists with {_settings(existing)}; asked for {_settings(queue)}. "
+                f"Use it as it is, or choose another name"
+            )
+        if queue.dead_letter_queue is not None:
+            self._queues.setdefault(queue.dead_letter_queue.name, queue.dead_letter_queue)
+        self._queues.setdefault(name, queue)
+        return self.queue(name)
+
+    def queue_names(self) -> list[str]:
+        """The names of all queues, sorted."""
+        return sorted(self._queues)
+
+    def queue(self, name: str, *, consumer: str = "") -> Queue:
+        """The client of a queue in this process. It speaks JSON values like any other, and gets copies."""
+        self._find(name)
+        return Queue(name, self._call_with_copies, consumer=consumer)
+
+    async def call(self, queue: str, operation: str, arguments: Any) -> dict[str, Any]:
+        """Do one operation: JSON values in, JSON values out (operations.py has the table).
+
+        Every refusal is a BrokerError. Bodies are handed on as they are, not copied.
+        """
+        return await operations.perform(self, queue, operation, arguments)
+
+    def close(self) -> None:
+        """Stop the timer and send waiting consumers home. Messages stay; from now on no receive waits."""
+        self._closed = True
+        self._alarm.stop()
+        for line in self._lines.values():
+            line.dissolve()
+
+    # -- what one can do with a queue: the rules are WorkQueue's, under the same names -----------------
+
+    def send(
+        self, queue: str, body: Any, *, headers: Mapping[str, str] | None = None, delay: float = 0.0
+    ) -> int:
+        """Put a message in; returns its id. A consumer that waits gets it at once."""
+        with self._at_work(queue) as (it, now):
+            return it.send(body, now=now, headers=headers, delay=delay)
+
+    async def receive(
+        self,
+        queue: str,
+        *,
+        max_messages: int = 1,
+        wait: float = 0.0,
+        visibility_timeout: float | None = None,
+        consumer: str = "",
+    ) -> list[Lease]:
+        """Lease up to `max_messages`; if none is ready, wait up to `wait` seconds for the first one."""
+
+        def attempt() -> list[Lease]:
+            with self._at_work(queue) as (it, now):
+                return it.receive(
+                    now=now,
+                    max_messages=max_messages,
+                    visibility_timeout=visibility_timeout,
+                    consumer=consumer,
+                )
+
+        self._find(queue)
+        wait = seconds("wait", wait)
+        line = self._lines.setdefault(queue, WaitingLine())
+        return await line.first(attempt, wait=0.0 if self._closed else wait)
+
+    def ack(self, queue: str, receipt: str) -> None:
+        """The message is done with: remove it."""
+        with self._at_work(queue) as (it, now):
+            it.ack(receipt, now=now)
+
+    def nack(self, queue: str, receipt: str, *, delay: float = 0.0, reason: str = "") -> None:
+        """Give the message back, to be received again after `delay` seconds."""
+        with self._at_work(queue) as (it, now):
+            it.nack(receipt, now=now, delay=delay, reason=reason)
+
+    def reject(self, queue: str, receipt: str, reason: str) -> None:
+        """Dead-letter the message at once."""
+        with self._at_work(queue) as (it, now):
+            it.reject(receipt, reason, now=now)
+
+    def extend(self, queue: str, receipt: str, timeout: float) -> float:
+        """Let the lease last `timeout` seconds from now. Returns its new end."""
+        with self._at_work(queue) as (it, now):
+            return it.extend(receipt, timeout, now=now)
+
+    def peek(
+        self, queue: str, max_messages: int | None = None, *, state: State = State.READY
+    ) -> list[Message]:
+        """The first messages that stand in `state`, without a lease."""
+        with self._at_work(queue) as (it, now):
+            return it.peek(max_messages, now=now, state=state)
+
+    def snapshot(self, queue: str) -> QueueSnapshot:
+        """Counts, ages and settings of a queue, now."""
+        with self._at_work(queue) as (it, now):
+            return it.snapshot(now=now)
+
+    def redrive(
+        self,
+        queue: str,
+        *,
+        to: str | None = None,
+        limit: int | None = None,
+        match: Callable[[Message], bool] | None = None,
+    ) -> dict[int, str]:
+        """Move dead letters back, each to its origin or all `to` one queue: message id -> where it is."""
+        with self._at_work(queue) as (it, now):
+            moved = dead_letter.redrive(it, now=now, find=self._find, to=to, limit=limit, match=match)
+        self._settle(*moved.values())
+        return {message_id: target.name for message_id, target in moved.items()}
+
+    # -- around each operation ---------------------------------------------------------------------------
+
+    @contextmanager
+    def _at_work(self, name: str) -> Iterator[tuple[WorkQueue, float]]:
+        """The queue and the time; afterwards (a refusal too lets time pass in the queue) see who can go on."""
+        queue = self._find(name)
+        try:
+            yield queue, self._clock()
+        finally:
+            self._settle(queue)
+
+    def _settle(self, *queues: WorkQueue) -> None:
+        """Wake who waits for what is ready now, and set the alarm for what will be."""
+        if self._closed:
+            return
+        for queue in queues:
+            self._alarm.no_later_than(queue.next_deadline())
+            self._wake(queue)
+            if queue.dead_letter_queue is not None:
+                self._wake(queue.dead_letter_queue)
+
+    def _wake(self, queue: WorkQueue) -> None:
+        line = self._lines.get(queue.name)
+        if line and queue.ready:
+            line.wake(queue.ready)
+
+    def _sweep(self) -> None:
+        """The alarm rang: let every queue do what is due."""
+        now = self._clock()
+        try:
+            for queue in self._queues.values():
+                queue.advance(now)
+        finally:
+            self._settle(*self._queues.values())
+
+    # -- names ------------------------------------------------------------------------------------------
+
+    def _find(self, name: str) -> WorkQueue:
+        queue = self._queues.get(name) if isinstance(name, str) else None
+        if queue is None:
+            there_are = ", ".join(self.queue_names()) or "none yet"
+            raise NoSuchQueue(f"no queue {str(name)[:80]!r}; there are: {there_are}")
+        return queue
+
+    def _dead_letter_queue(self, name: str | None) -> WorkQueue | None:
+        """The queue of that name, or a new one that is not yet in the table."""
+        if name is None:
+            return None
+        return self._queues.get(name) or WorkQueue(name, ids=self._next_id, observer=self._observer)
+
+    async def _call_with_copies(
+        self, queue: str, operation: str, arguments: dict[str, Any]
+    ) -> dict[str, Any]:
+        result = await self.call(queue, operation, from_json(to_json(arguments)))
+        copy: dict[str, Any] = from_json(to_json(result))
+        return copy
+
+
+def _settings(queue: WorkQueue) -> str:
+    dead_letter_queue = queue.dead_letter_queue.name if queue.dead_letter_queue else None
+    return (
+        f"visibility_timeout={queue.visibility_timeout:g}, max_receive_count={queue.max_receive_count}, "
+        f"dead_letter_queue={dead_letter_queue!r}"
+    )

@@ -1,0 +1,136 @@
+"""The client: a queue as a service sees it, wherever the broker is.
+
+Idea      A client is a name and one function, `call(queue, operation, arguments)`, which
+          reaches the broker: in this process (Broker.queue) or over HTTP (http.http_call).
+          Nothing is buffered here: each receive asks the broker, so what you did not
+          ask for is not leased to you, and a crash of yours keeps no message hidden but
+          those in your hands.
+Not here  A loop that receives, handles and acks: that is a worker, and yours to write.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from minibroker.delivery_states import State
+from minibroker.message import Message
+from minibroker.snapshot import QueueSnapshot
+
+Call = Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
+
+
+@dataclass(slots=True, eq=False)
+class Delivery:
+    """A message in your hands until `lease_until` (seconds on the broker's clock), and what to do with it.
+
+    `receive_count` above 1 says that somebody had it before you: it may have been handled already. Each of the
+    four methods raises StaleReceipt if the lease is over; then the message may be in other hands.
+    """
+
+    message: Message
+    receipt: str
+    receive_count: int
+    lease_until: float
+    queue: str
+    consumer: str
+    _call: Call = field(repr=False)
+
+    @property
+    def body(self) -> Any:
+        """What was sent: a JSON value."""
+        return self.message.body
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers that it was sent with."""
+        return self.message.headers
+
+    async def ack(self) -> None:
+        """Done: remove the message. Ack *after* the effect: acked before it, a crash between loses the message."""
+        await self._call(self.queue, "ack", {"receipt": self.receipt})
+
+    async def nack(self, delay: float = 0.0, reason: str = "") -> None:
+        """Not done: give it back, to be received again after `delay` seconds. `reason` goes with it, if it dies."""
+        await self._call(self.queue, "nack", {"receipt": self.receipt, "delay": delay, "reason": reason})
+
+    async def reject(self, reason: str) -> None:
+        """Never to be done: dead-letter it at once, with `reason`."""
+        await self._call(self.queue, "reject", {"receipt": self.receipt, "reason": reason})
+
+    async def extend(self, timeout: float) -> float:
+        """Keep it for `timeout` seconds from now. Returns (and sets) lease_until."""
+        answer = await self._call(self.queue, "extend", {"receipt": self.receipt, "timeout": timeout})
+        self.lease_until = answer["until"]
+        return self.lease_until
+
+
+class Queue:
+    """One queue of a broker. `consumer` is your name in its history.
+
+    Each method may raise NoSuchQueue or InvalidArgument; over a network also BrokerUnreachable (it surely did not
+    happen) and NoAnswer (it may have: a send may be stored, a receive may have leased what you never got).
+    """
+
+    def __init__(self, name: str, call: Call, *, consumer: str = "") -> None:
+        self.name = name
+        self.consumer = consumer
+        self._call = call
+
+    def __repr__(self) -> str:
+        return f"Queue({self.name!r}, consumer={self.consumer!r})"
+
+    async def send(self, body: Any, *, headers: Mapping[str, str] | None = None, delay: float = 0.0) -> int:
+        """Put `body` (a JSON value) into the queue, hidden for `delay` seconds. Returns the message's id."""
+        arguments = {"body": body, "headers": dict(headers or {}), "delay": delay}
+        message_id: int = (await self._call(self.name, "send", arguments))["id"]
+        return message_id
+
+    async def receive(
+        self, *, max_messages: int = 1, wait: float = 0.0, visibility_timeout: float | None = None
+    ) -> list[Delivery]:
+        """Lease up to `max_messages`; if none is ready, wait up to `wait` seconds for the first.
+
+        Over a network, let `wait` be shorter than the client's timeout: or else the broker may lease a message to a
+        caller that has gone. `visibility_timeout` (seconds) overrides the queue's.
+        """
+        answer = await self._call(
+            self.name,
+            "receive",
+            {
+                "max_messages": max_messages,
+                "wait": wait,
+                "visibility_timeout": visibility_timeout,
+                "consumer": self.consumer,
+            },
+        )
+        return [
+            Delivery(
+                message=Message.from_json(lease["message"]),
+                receipt=lease["receipt"],
+                receive_count=lease["receive_count"],
+                lease_until=lease["until"],
+                queue=self.name,
+                consumer=self.consumer,
+                _call=self._call,
+            )
+            for lease in answer["leases"]
+        ]
+
+    async def peek(self, max_messages: int | None = None, *, state: State = State.READY) -> list[Message]:
+        """The first `max_messages` (None: all) in that state, without a lease: it counts as no receive."""
+        answer = await self._call(self.name, "peek", {"max_messages": max_messages, "state": state})
+        return [Message.from_json(message) for message in answer["messages"]]
+
+    async def snapshot(self) -> QueueSnapshot:
+        """Counts, ages and settings, now."""
+        return QueueSnapshot.from_json(await self._call(self.name, "snapshot", {}))
+
+    async def redrive(
+        self, *, to: str | None = None, limit: int | None = None, messages: list[int] | None = None
+    ) -> dict[int, str]:
+        """Move this queue's dead letters back: message id -> the queue where it is now.
+
+        Each goes to the queue in which it died, or all go `to` one; at most `limit`; only these `messages` (ids).
+        """
+        answer = await self._call(self.name, "redrive", {"to": to, "limit": limit, "messages": messages})
+        return {int(message_id): name for message_id, name in answer["moved"].items()}

@@ -1,0 +1,69 @@
+"""A message, and the record of its deaths.
+
+Idea      A message is a value: id, body, headers. It does not change while it waits,
+          is leased, or is given back; how often it was received is the queue's
+          knowledge. Only death adds to it: one entry a (queue, reason), newest first,
+          so that a dead letter says why, when, how often and from where.
+Not here  Where the message stands now (delivery_states.py, work_queue.py).
+Source    RabbitMQ documentation, "Dead Letter Exchanges", the x-death header.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Reason(StrEnum):
+    """Why a message was dead-lettered: RabbitMQ's words, but its `delivery_limit` under SQS's name."""
+
+    MAX_RECEIVE_COUNT = "max_receive_count"  # delivered that often, never acked
+    REJECTED = "rejected"  # a consumer said: never again
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How often, and when (seconds on the broker's clock), a message died in one queue for one reason."""
+
+    queue: str
+    reason: Reason
+    count: int  # deaths in this queue for this reason; above 1 it was redriven without a cure
+    first_at: float
+    last_at: float
+    receive_count: int  # deliveries before the last of these deaths
+    error: str = ""  # what the consumer said last (nack's or reject's reason); "" if it never spoke
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What was sent, under the id that the broker gave it.
+
+    `body` is any JSON value. `headers` are strings, for what is not the body's business (a trace, a
+    schema). `enqueued_at` is when it was first sent, in seconds on the broker's clock; dead-lettering and
+    redrive keep it (as SQS standard queues do). `past_receives` counts deliveries before it came to this
+    queue: receive_count starts anew there, receipts must not.
+    """
+
+    id: int
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+    enqueued_at: float = 0.0
+    deaths: tuple[Death, ...] = ()  # the newest first
+    past_receives: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """The message as JSON values; `from_json` turns them back."""
+        return {
+            "id": self.id,
+            "body": self.body,
+            "headers": dict(self.headers),
+            "enqueued_at": self.enqueued_at,
+            "deaths": [asdict(death) for death in self.deaths],
+            "past_receives": self.past_receives,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Message":
+        """The message that `to_json` wrote."""
+        deaths = tuple(Death(**{**death, "reason": Reason(death["reason"])}) for death in values["deaths"])
+        return cls(**{**values, "deaths": deaths})

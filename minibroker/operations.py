@@ -1,0 +1,133 @@
+"""The operations as they travel: JSON values in, JSON values out.
+
+Idea      One table of functions is the whole protocol; the arguments of an operation are
+          the parameters of its function. The HTTP shell and the client in process both
+          come in here, so neither can do what the other cannot.
+Not here  Ranges and types of arguments: the queue checks those (arguments.py).
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from minibroker.delivery_states import State
+from minibroker.errors import InvalidArgument
+from minibroker.lease import Lease
+
+if TYPE_CHECKING:
+    from minibroker.broker import Broker
+
+Json = dict[str, Any]
+
+
+async def perform(broker: "Broker", queue: str, operation: str, arguments: Any) -> Json:
+    """Do `operation` on `queue`. InvalidArgument if there is no such operation, or not with these arguments."""
+    if operation not in OPERATIONS:
+        raise InvalidArgument(f"no operation {operation[:40]!r}; there are: {', '.join(OPERATIONS)}")
+    if not isinstance(arguments, dict):
+        raise InvalidArgument(
+            f"the arguments of {operation} are a JSON object; got a {type(arguments).__name__}"
+        )
+    function = OPERATIONS[operation]
+    _check_names(operation, function, arguments)
+    return await function(broker, queue, **arguments)
+
+
+async def _send(broker: "Broker", queue: str, *, body: Any, headers: Any = None, delay: Any = 0.0) -> Json:
+    return {"id": broker.send(queue, body, headers=headers, delay=delay)}
+
+
+async def _receive(
+    broker: "Broker",
+    queue: str,
+    *,
+    max_messages: Any = 1,
+    wait: Any = 0.0,
+    visibility_timeout: Any = None,
+    consumer: Any = "",
+) -> Json:
+    leases = await broker.receive(
+        queue, max_messages=max_messages, wait=wait, visibility_timeout=visibility_timeout, consumer=consumer
+    )
+    return {"leases": [_lease_to_json(lease) for lease in leases]}
+
+
+async def _ack(broker: "Broker", queue: str, *, receipt: Any) -> Json:
+    broker.ack(queue, receipt)
+    return {}
+
+
+async def _nack(broker: "Broker", queue: str, *, receipt: Any, delay: Any = 0.0, reason: Any = "") -> Json:
+    broker.nack(queue, receipt, delay=delay, reason=reason)
+    return {}
+
+
+async def _reject(broker: "Broker", queue: str, *, receipt: Any, reason: Any) -> Json:
+    broker.reject(queue, receipt, reason)
+    return {}
+
+
+async def _extend(broker: "Broker", queue: str, *, receipt: Any, timeout: Any) -> Json:
+    return {"until": broker.extend(queue, receipt, timeout)}
+
+
+async def _peek(broker: "Broker", queue: str, *, max_messages: Any = None, state: Any = "ready") -> Json:
+    if state not in tuple(State):
+        raise InvalidArgument(f"no state {str(state)[:40]!r}; there are: {', '.join(State)}")
+    messages = broker.peek(queue, max_messages, state=State(state))
+    return {"messages": [message.to_json() for message in messages]}
+
+
+async def _snapshot(broker: "Broker", queue: str) -> Json:
+    return broker.snapshot(queue).to_json()
+
+
+async def _redrive(
+    broker: "Broker", queue: str, *, to: Any = None, limit: Any = None, messages: Any = None
+) -> Json:
+    """`messages` (a list of ids) stands for the predicate, which cannot travel."""
+    if messages is None:
+        match = None
+    elif isinstance(messages, list):
+        match = lambda message: message.id in messages  # noqa: E731
+    else:
+        raise InvalidArgument(f"messages is a list of message ids; got a {type(messages).__name__}")
+    moved = broker.redrive(queue, to=to, limit=limit, match=match)
+    return {"moved": {str(message_id): name for message_id, name in moved.items()}}
+
+
+OPERATIONS: dict[str, Callable[..., Awaitable[Json]]] = {
+    "send": _send,
+    "receive": _receive,
+    "ack": _ack,
+    "nack": _nack,
+    "reject": _reject,
+    "extend": _extend,
+    "peek": _peek,
+    "snapshot": _snapshot,
+    "redrive": _redrive,
+}
+
+
+def _lease_to_json(lease: Lease) -> Json:
+    return {
+        "message": lease.message.to_json(),
+        "receipt": lease.receipt,
+        "receive_count": lease.receive_count,
+        "until": lease.until,
+    }
+
+
+def _check_names(operation: str, function: Callable[..., Any], arguments: Json) -> None:
+    """Is each argument one that the operation takes, and is none missing? Say it in words if not."""
+    takes = {
+        name: parameter
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    unknown = [name[:40] for name in arguments if name not in takes]
+    missing = [name for name, p in takes.items() if p.default is p.empty and name not in arguments]
+    if unknown or missing:
+        wrong = [f"does not know {', '.join(map(repr, unknown))}"] if unknown else []
+        wrong += [f"needs {', '.join(map(repr, missing))}"] if missing else []
+        raise InvalidArgument(f"{operation} {' and '.join(wrong)}; it takes: {', '.join(takes) or 'nothing'}")

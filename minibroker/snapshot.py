@@ -1,0 +1,42 @@
+"""A queue at one moment, as numbers.
+
+Idea      Inspection is public and frozen, so that nobody pokes at privates: what a
+          dashboard shows is a snapshot, and two of them can be compared.
+Source    trio's statistics(); SQS's ApproximateNumberOfMessages...; for an alarm prefer
+          oldest_age to depth: a deep queue may be healthy, an old message is not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSnapshot:
+    """Counts of messages, ages in seconds and settings, at the moment `at` (seconds on the broker's clock)."""
+
+    name: str
+    at: float
+    ready: int
+    delayed: int
+    in_flight: int
+    acked: int  # ever
+    dead_lettered: int  # ever died here; redrive does not take it back
+    oldest_age: float | None  # since its oldest message was first sent; None if it is empty
+    visibility_timeout: float
+    max_receive_count: int | None
+    dead_letter_queue: str | None
+
+    @property
+    def depth(self) -> int:
+        """All messages that the queue holds, visible or not."""
+        return self.ready + self.delayed + self.in_flight
+
+    def to_json(self) -> dict[str, Any]:
+        """The snapshot as JSON values; `from_json` turns them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "QueueSnapshot":
+        """The snapshot that `to_json` wrote."""
+        return cls(**values)

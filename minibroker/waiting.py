@@ -1,0 +1,116 @@
+"""Waiting, for a queue that never waits itself: consumers in line, and one alarm.
+
+Idea      A long poll is a consumer that stands in line until somebody says "look again".
+          It takes its lease itself, in the same step in which it returns: so a consumer
+          that is cancelled while it waits holds nothing, and no message is lost with it.
+          For deadlines there is one timer, set to the earliest: none a message.
+Not here  What there is to look at (work_queue.py).
+Source    Amazon SQS Developer Guide, "Short and long polling".
+"""
+
+import asyncio
+import contextvars
+import math
+from bisect import insort
+from collections.abc import Callable
+from itertools import count
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class WaitingLine:
+    """Consumers that wait for the same thing: first come, first woken."""
+
+    def __init__(self) -> None:
+        self._tickets = count()
+        self._line: list[tuple[int, asyncio.Future[bool]]] = []  # in order of ticket
+
+    def __len__(self) -> int:
+        return len(self._line)
+
+    async def first(self, attempt: Callable[[], T], *, wait: float) -> T:
+        """attempt(), again at each wake(), until its result is true or `wait` seconds have passed.
+
+        In the latter case the result is the last, empty one. Who was woken and found nothing (another was faster) keeps its place.
+        """
+        result = attempt()
+        if result or wait == 0:
+            return result
+        ticket, until = next(self._tickets), asyncio.get_running_loop().time() + wait
+        while not result:
+            woken = await self._stand(ticket, until)
+            result = attempt()
+            if not woken:
+                break
+        return result
+
+    def wake(self, how_many: int) -> None:
+        """Let the first `how_many` in line look again."""
+        for _, waiter in self._line[:how_many]:
+            if not waiter.done():
+                waiter.set_result(True)
+        del self._line[:how_many]
+
+    def dissolve(self) -> None:
+        """Send everybody home: each looks once more and returns."""
+        for _, waiter in self._line:
+            if not waiter.done():
+                waiter.set_result(False)
+        self._line.clear()
+
+    async def _stand(self, ticket: int, until: float) -> bool:
+        """True: woken. False: time is up."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[bool] = loop.create_future()
+        insort(self._line, (ticket, waiter), key=lambda place: place[0])
+        timer = loop.call_at(until, _time_is_up, waiter)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled():  # woken and cancelled in one breath: the call is for the next in line
+                self.wake(1)
+            raise
+        finally:
+            timer.cancel()
+            if (ticket, waiter) in self._line:
+                self._line.remove((ticket, waiter))
+
+
+def _time_is_up(waiter: "asyncio.Future[bool]") -> None:
+    if not waiter.done():
+        waiter.set_result(False)
+
+
+class Alarm:
+    """One timer for the earliest of many deadlines; it calls `ring()`, which sets it anew.
+
+    `clock` gives the deadlines' seconds. The timer runs in the context in which the Alarm was made, not
+    in that of the call that happened to set it: a client does not own the broker's timer.
+    """
+
+    def __init__(self, clock: Callable[[], float], ring: Callable[[], None]) -> None:
+        self._clock = clock
+        self._ring = ring
+        self._context = contextvars.copy_context()
+        self._at = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+
+    def no_later_than(self, deadline: float | None) -> None:
+        """Ring at `deadline`, if it would not ring before; None asks for nothing."""
+        if deadline is None or deadline >= self._at:
+            return
+        self.stop()
+        self._at = deadline
+        delay = max(0.0, deadline - self._clock())
+        self._timer = asyncio.get_running_loop().call_later(delay, self._fire, context=self._context)
+
+    def stop(self) -> None:
+        """Do not ring until asked again."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._at = None, math.inf
+
+    def _fire(self) -> None:
+        self._timer, self._at = None, math.inf
+        self._ring()
