@@ -9,14 +9,15 @@
 #   make format   lay the code out
 #   make lock     resolve the dependencies anew into requirements.lock
 
-PYTHON ?= python3
 PORT ?= 8888
 ifeq ($(OS),Windows_NT)
+  PYTHON ?= python
   VENV := .venv/Scripts/python.exe
-  ROOT_FLAG :=
 else
+  PYTHON ?= python3
   VENV := .venv/bin/python
-  ROOT_FLAG := $(if $(filter 0,$(shell id -u)),--allow-root)
+  IN_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
+  AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 endif
 
 .PHONY: help setup lab test soak bench exercises format lock
@@ -24,13 +25,15 @@ help:
 	@sed -n 's/^#   //p' Makefile
 
 setup:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here. Install Python 3.11 or newer," \
+	  "or name the one that you have:  PYTHON=/path/to/python3 make setup" >&2; exit 1; }
 	@$(PYTHON) .ci/setup.py
 
-# JupyterLab asks nobody outside for news or updates, listens to this machine alone, and takes
-# the next port where PORT is in use.
+# JupyterLab listens to this machine alone, asks nobody outside for news or updates, and takes
+# the next port where PORT is in use. Its terminals find the course's python first.
 lab: setup
 	@$(VENV) -m classroom start
-	@$(VENV) -m jupyterlab --ip=127.0.0.1 --port=$(PORT) $(ROOT_FLAG) \
+	@$(IN_VENV) $(VENV) -m jupyterlab --ip=127.0.0.1 --port=$(PORT) $(AS_ROOT) \
 	  --LabApp.news_url=None \
 	  --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate \
 	  --LabApp.default_url="/lab$$(ls desk/*/00_*.ipynb desk/00_*.ipynb desk/*/08_*.ipynb desk/08_*.ipynb 2>/dev/null | head -n 1 | sed 's|^|/tree/|')" \

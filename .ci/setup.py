@@ -5,6 +5,7 @@
 Idea      A virtual environment by `python -m venv`, filled by uv because it takes seconds, or
           by pip where uv cannot be had. A stamp in .venv holds a digest of what was installed
           from; while that is unchanged there is nothing to do, and nothing is asked of a network.
+          A digest and no file times, which git sets anew at each checkout.
 Not here  Which packages: pyproject.toml lists them and requirements.lock pins them.
 
 It lives in .ci/, since the build machine calls it too, and not in a package, since it runs
@@ -17,6 +18,7 @@ that an old Python is told so instead of stumbling. Environment variables:
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -35,9 +37,11 @@ def check_interpreter():
     """Stop with a sentence that says what is missing and how to get it."""
     found = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info < NEEDED:
+        here = [name for name in ("python3.13", "python3.12", "python3.11") if shutil.which(name)]
         sys.exit(
             f"The course needs Python {NEEDED[0]}.{NEEDED[1]} or newer; {sys.executable} is {found}.\n"
-            "Name another one:  PYTHON=python3.12 make setup"
+            + (f"This machine also has {here[0]}:" if here else "When there is another one, name it:")
+            + f"  PYTHON={here[0] if here else 'python3.12'} make setup"
         )
     try:
         import ensurepip  # noqa: F401  Debian and Ubuntu ship these two apart from Python
@@ -49,11 +53,14 @@ def check_interpreter():
         )
 
 
-def digest():
-    """What the environment is a function of, as 64 hex digits. The folder counts: scripts hold its path."""
-    parts = [EXTRAS.encode(), str(ROOT).encode()]
-    parts += [path.read_bytes() for path in (Path(__file__), ROOT / "pyproject.toml", LOCK) if path.exists()]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+def stamp():
+    """What the environment is a function of: a digest, and the folder, whose path its scripts hold."""
+    parts = [path.read_bytes() for path in (Path(__file__), ROOT / "pyproject.toml", LOCK) if path.exists()]
+    return f"{hashlib.sha256(EXTRAS.encode() + b''.join(parts)).hexdigest()} {ROOT}"
+
+
+def read_stamp():
+    return STAMP.read_text(encoding="utf-8") if STAMP.exists() else ""
 
 
 def venv_version():
@@ -71,18 +78,16 @@ def run(*command):
     return subprocess.call([str(word) for word in command], cwd=str(ROOT)) == 0
 
 
-def make_venv():
-    """Make .venv if there is none that works, or if PYTHON asks for another version than it has."""
-    version = venv_version()
-    asked = sys.version_info[:2] if "PYTHON" in os.environ else None
-    fits = version is not None and version >= NEEDED and asked in (None, version)
-    if fits and run(PYTHON, "-c", "import pip"):
-        return
-    if VENV.exists():
-        why = "is broken" if version is None else "has Python {}.{}".format(*version)
-        print(f"setup: .venv {why}; making it anew", flush=True)
-    if not run(sys.executable, "-m", "venv", "--clear", VENV):
-        sys.exit(f"setup: {sys.executable} -m venv failed; see above.")
+def unfit():
+    """Why .venv cannot be used as it is, or None. One that somebody made by hand can."""
+    version, root = venv_version(), read_stamp().partition(" ")[2]
+    if version is None:
+        return "is broken"
+    if version < NEEDED or ("PYTHON" in os.environ and version != sys.version_info[:2]):
+        return "has Python {}.{}".format(*version)
+    if root not in ("", str(ROOT)):
+        return f"was made in {root}"
+    return None
 
 
 def install():
@@ -106,17 +111,20 @@ def install():
 
 def main():
     check_interpreter()
-    wanted, version = digest(), venv_version()
-    other = "PYTHON" in os.environ and version != sys.version_info[:2]
-    if version and not other and STAMP.exists() and STAMP.read_text(encoding="ascii") == wanted:
+    why, wanted = unfit(), stamp()
+    if why is None and read_stamp() == wanted:
         return
     began = time.monotonic()
-    print(f"setup: installing the course into {VENV.name}/ ...", flush=True)
-    make_venv()
+    if VENV.exists() and why:
+        print(f"setup: {VENV.name} {why}; making it anew", flush=True)
+    print(f"setup: installing the course into {VENV.name} ...", flush=True)
     if STAMP.exists():
         STAMP.unlink()
+    works = why is None and run(PYTHON, "-c", "import pip")
+    if not works and not run(sys.executable, "-m", "venv", "--clear", VENV):
+        sys.exit(f"setup: {sys.executable} -m venv failed; the reason stands above.")
     install()
-    STAMP.write_text(wanted, encoding="ascii")
+    STAMP.write_text(wanted, encoding="utf-8")
     print(f"setup: done in {time.monotonic() - began:.0f} s", flush=True)
 
 
