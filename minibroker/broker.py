@@ -15,7 +15,7 @@ from itertools import count
 from typing import Any
 
 from minibroker import dead_letter, operations
-from minibroker.arguments import from_json, queue_name, seconds, to_json
+from minibroker.arguments import from_json, seconds, to_json
 from minibroker.client import Queue
 from minibroker.delivery_states import State
 from minibroker.errors import InvalidArgument, NoSuchQueue, QueueExists
@@ -61,8 +61,6 @@ class Broker:
         """
         if dead_letter_queue == name:
             raise InvalidArgument(f"queue {name!r} cannot be its own dead-letter queue; name another")
-        if dead_letter_queue is not None:
-            queue_name(dead_letter_queue)
         queue = WorkQueue(
             name,
             visibility_timeout=visibility_timeout,
@@ -189,7 +187,7 @@ class Broker:
 
     @contextmanager
     def _at_work(self, name: str) -> Iterator[tuple[WorkQueue, float]]:
-        """The queue and the time; afterwards (a refusal too lets time pass in the queue) see who can go on."""
+        """The queue and the time; afterwards see who can go on (after a refusal too: time has passed)."""
         queue = self._find(name)
         try:
             yield queue, self._clock()
@@ -243,9 +241,9 @@ class Broker:
         return copy
 
 
-def _settings(queue: WorkQueue) -> str:
-    dead_letter_queue = queue.dead_letter_queue.name if queue.dead_letter_queue else None
-    return (
-        f"visibility_timeout={queue.visibility_timeout:g}, max_receive_count={queue.max_receive_count}, "
-        f"dead_letter_queue={dead_letter_queue!r}"
-    )
+def _settings(queue: WorkQueue) -> dict[str, Any]:
+    return {
+        "visibility_timeout": queue.visibility_timeout,
+        "max_receive_count": queue.max_receive_count,
+        "dead_letter_queue": queue.dead_letter_queue.name if queue.dead_letter_queue else None,
+    }

@@ -21,10 +21,10 @@ Call = Callable[[str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """A message in your hands until `lease_until` (seconds on the broker's clock), and what to do with it.
+    """A message in your hands until `lease_until` (seconds on the broker's clock).
 
-    `receive_count` above 1 says that somebody had it before you: it may have been handled already. Each of the
-    four methods raises StaleReceipt if the lease is over; then the message may be in other hands.
+    `receive_count` above 1 says that somebody had it before you: it may have been handled already. Each
+    of the four methods raises StaleReceipt if the lease is over; the message may be in other hands then.
     """
 
     message: Message
@@ -46,11 +46,11 @@ class Delivery:
         return self.message.headers
 
     async def ack(self) -> None:
-        """Done: remove the message. Ack *after* the effect: acked before it, a crash between loses the message."""
+        """Done: remove the message. Ack *after* the effect; if before, a crash between loses the message."""
         await self._call(self.queue, "ack", {"receipt": self.receipt})
 
     async def nack(self, delay: float = 0.0, reason: str = "") -> None:
-        """Not done: give it back, to be received again after `delay` seconds. `reason` goes with it, if it dies."""
+        """Not done: give it back, to be received again after `delay` seconds. `reason` is kept for its death."""
         await self._call(self.queue, "nack", {"receipt": self.receipt, "delay": delay, "reason": reason})
 
     async def reject(self, reason: str) -> None:
@@ -67,8 +67,9 @@ class Delivery:
 class Queue:
     """One queue of a broker. `consumer` is your name in its history.
 
-    Each method may raise NoSuchQueue or InvalidArgument; over a network also BrokerUnreachable (it surely did not
-    happen) and NoAnswer (it may have: a send may be stored, a receive may have leased what you never got).
+    Each method may raise NoSuchQueue or InvalidArgument; over a network also BrokerUnreachable (it surely
+    did not happen) and NoAnswer (it may have: a send may be stored, a receive may have leased to you what
+    you never got).
     """
 
     def __init__(self, name: str, call: Call, *, consumer: str = "") -> None:
@@ -90,8 +91,8 @@ class Queue:
     ) -> list[Delivery]:
         """Lease up to `max_messages`; if none is ready, wait up to `wait` seconds for the first.
 
-        Over a network, let `wait` be shorter than the client's timeout: or else the broker may lease a message to a
-        caller that has gone. `visibility_timeout` (seconds) overrides the queue's.
+        Over a network, let `wait` be shorter than the HTTP client's timeout, or else the broker may lease
+        a message to a caller that has gone. `visibility_timeout` (seconds) overrides the queue's.
         """
         answer = await self._call(
             self.name,
@@ -130,7 +131,8 @@ class Queue:
     ) -> dict[int, str]:
         """Move this queue's dead letters back: message id -> the queue where it is now.
 
-        Each goes to the queue in which it died, or all go `to` one; at most `limit`; only these `messages` (ids).
+        Each goes to the queue in which it died, or all go `to` one. At most `limit` of them; only these
+        `messages` (ids).
         """
         answer = await self._call(self.name, "redrive", {"to": to, "limit": limit, "messages": messages})
         return {int(message_id): name for message_id, name in answer["moved"].items()}

@@ -76,13 +76,18 @@ def redrive(
         raise InvalidArgument(
             f"redrive from {to!r} to itself would move nothing: name another queue, or none"
         )
+    target = None if to is None else find(to)
     moved: dict[int, WorkQueue] = {}
     for message in source.peek(now=now):
         if limit is not None and len(moved) == limit:
             break
-        name = to or origin(message, held_by=source.name)
-        if name is not None and (match is None or match(message)):
-            moved[message.id] = find(name)
+        if match is not None and not match(message):
+            continue
+        came_from = origin(message, held_by=source.name)
+        if target is not None:
+            moved[message.id] = target
+        elif came_from is not None:
+            moved[message.id] = find(came_from)
     for message in source.withdraw(moved):
         moved[message.id].adopt(message, redriven_from=source.name)
     return moved

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from minibroker.arguments import from_json, to_json
+from minibroker.arguments import from_json, queue_name, to_json
 from minibroker.broker import Broker
 from minibroker.client import Call
 from minibroker.errors import BrokerError, BrokerFault, InvalidArgument, NoAnswer, error_from_code
@@ -38,9 +38,9 @@ MAX_BODY = 256 * 1024  # bytes: for long the largest message of Amazon SQS
 class _Refused(Exception):
     """A request that is wrong before any queue is asked."""
 
-    def __init__(self, status: int, code: str, message: str, **headers: str) -> None:
+    def __init__(self, status: int, message: str, **headers: str) -> None:
         super().__init__(message)
-        self.status, self.code, self.headers = status, code, headers
+        self.status, self.headers = status, headers
 
 
 class _Gone(Exception):
@@ -77,7 +77,7 @@ class BrokerApp:
         except _Gone:
             pass
         except _Refused as refusal:
-            await _reply(send, refusal.status, _error(refusal.code, refusal), **refusal.headers)
+            await _reply(send, refusal.status, _error(InvalidArgument.code, refusal), **refusal.headers)
         except BrokerError as error:
             await _reply(send, STATUS.get(error.code, 500), _error(error.code, error))
         except Exception:  # a bug: the client learns that much, the server's log all of it
@@ -100,13 +100,9 @@ class BrokerApp:
                 return await self._perform(name, operation, arguments, receive)
             case ["", "queues", _, operation]:
                 there_are = ", ".join(OPERATIONS)
-                raise _Refused(
-                    404, "no_such_operation", f"no operation {operation[:40]!r}; there are: {there_are}"
-                )
+                raise _Refused(404, f"no operation {operation[:40]!r}; there are: {there_are}")
             case _:
-                raise _Refused(
-                    404, "no_such_path", "there are: /queues, /queues/NAME, /queues/NAME/OPERATION"
-                )
+                raise _Refused(404, "there are: /queues, /queues/NAME, /queues/NAME/OPERATION")
 
     async def _perform(self, queue: str, operation: str, arguments: Any, receive: Receive) -> dict[str, Any]:
         """Do it. A long poll ends when its client hangs up: a message must not be leased to nobody."""
@@ -132,9 +128,7 @@ class BrokerApp:
                 raise _Gone
             body += message.get("body", b"")
             if len(body) > self.max_body:
-                raise _Refused(
-                    413, "body_too_large", f"a body has at most {self.max_body} bytes; send a link"
-                )
+                raise _Refused(413, f"a body has at most {self.max_body} bytes; send a link")
             if not message.get("more_body", False):
                 return bytes(body)
 
@@ -146,9 +140,7 @@ async def _hang_up(receive: Receive) -> None:
 
 def _expect(method: str, wanted: str) -> None:
     if method != wanted:
-        raise _Refused(
-            405, "method_not_allowed", f"this path takes {wanted}, not {method[:20]}", allow=wanted
-        )
+        raise _Refused(405, f"this path takes {wanted}, not {method[:20]}", allow=wanted)
 
 
 def _error(code: str, error: Exception) -> dict[str, str]:
@@ -166,12 +158,14 @@ async def _reply(send: Send, status: int, content: dict[str, Any], **headers: st
 def http_call(post: Post) -> Call:
     """A client's `call` over HTTP: `Queue("charges", http_call(post))`.
 
-    `post(path, body)` sends a POST to the broker and returns (status, body). It raises BrokerUnreachable if nobody
-    listens there, and NoAnswer if no answer came in time; an answer that is not the broker's is NoAnswer here.
+    `post(path, body)` sends a POST to the broker and returns (status, body). It raises BrokerUnreachable if
+    nobody listens there, NoAnswer if no answer came in time. An answer that is not whole, or not the
+    broker's (a proxy's, say), is NoAnswer too.
     """
 
     async def call(queue: str, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        status, body = await post(f"/queues/{queue}/{operation}", to_json(arguments).encode())
+        path = f"/queues/{queue_name(queue)}/{operation}"
+        status, body = await post(path, to_json(arguments).encode())
         try:
             answer = from_json(body)
         except InvalidArgument:
@@ -181,8 +175,8 @@ def http_call(post: Post) -> Call:
         if isinstance(answer, dict) and isinstance(answer.get("error"), str):
             raise error_from_code(answer["error"], str(answer.get("message", "")))
         raise NoAnswer(
-            f"{operation} on queue {queue!r}: status {status} and {len(body)} bytes that are not a broker's answer; "
-            f"it may have been done or not"
+            f"{operation} on queue {queue!r}: status {status} and {len(body)} bytes that are no answer of a "
+            f"broker; it may have been done or not"
         )
 
     return call

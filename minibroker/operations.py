@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from minibroker.arguments import whole_number
 from minibroker.delivery_states import State
 from minibroker.errors import InvalidArgument
 from minibroker.lease import Lease
@@ -21,7 +22,7 @@ Json = dict[str, Any]
 
 
 async def perform(broker: "Broker", queue: str, operation: str, arguments: Any) -> Json:
-    """Do `operation` on `queue`. InvalidArgument if there is no such operation, or not with these arguments."""
+    """Do `operation` on `queue`. InvalidArgument if there is none such, or not with these arguments."""
     if operation not in OPERATIONS:
         raise InvalidArgument(f"no operation {operation[:40]!r}; there are: {', '.join(OPERATIONS)}")
     if not isinstance(arguments, dict):
@@ -87,12 +88,12 @@ async def _redrive(
 ) -> Json:
     """`messages` (a list of ids) stands for the predicate, which cannot travel."""
     if messages is None:
-        match = None
+        moved = broker.redrive(queue, to=to, limit=limit)
     elif isinstance(messages, list):
-        match = lambda message: message.id in messages  # noqa: E731
+        wanted = {whole_number("a message's id", message_id, at_least=1) for message_id in messages}
+        moved = broker.redrive(queue, to=to, limit=limit, match=lambda message: message.id in wanted)
     else:
         raise InvalidArgument(f"messages is a list of message ids; got a {type(messages).__name__}")
-    moved = broker.redrive(queue, to=to, limit=limit, match=match)
     return {"moved": {str(message_id): name for message_id, name in moved.items()}}
 
 

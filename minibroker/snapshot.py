@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class QueueSnapshot:
-    """Counts of messages, ages in seconds and settings, at the moment `at` (seconds on the broker's clock)."""
+    """Counts of messages, ages in seconds and settings, when the broker's clock shows `at` seconds."""
 
     name: str
     at: float

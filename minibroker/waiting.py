@@ -32,7 +32,8 @@ class WaitingLine:
     async def first(self, attempt: Callable[[], T], *, wait: float) -> T:
         """attempt(), again at each wake(), until its result is true or `wait` seconds have passed.
 
-        In the latter case the result is the last, empty one. Who was woken and found nothing (another was faster) keeps its place.
+        In the latter case the result is the last, empty one. Who was woken and found nothing (another
+        was faster) keeps its place.
         """
         result = attempt()
         if result or wait == 0:
@@ -47,10 +48,13 @@ class WaitingLine:
 
     def wake(self, how_many: int) -> None:
         """Let the first `how_many` in line look again."""
-        for _, waiter in self._line[:how_many]:
-            if not waiter.done():
+        while self._line and how_many > 0:
+            _, waiter = self._line.pop(0)
+            if (
+                not waiter.done()
+            ):  # else it was cancelled, or its time is up, and it has not yet left the line
                 waiter.set_result(True)
-        del self._line[:how_many]
+                how_many -= 1
 
     def dissolve(self) -> None:
         """Send everybody home: each looks once more and returns."""

@@ -80,8 +80,8 @@ class WorkQueue:
             whole_number("max_receive_count", max_receive_count, at_least=1)
             if dead_letter_queue is None:
                 raise InvalidArgument(
-                    f"queue {name!r}: max_receive_count={max_receive_count} needs a dead_letter_queue; without "
-                    f"one a message would be lost after delivery {max_receive_count}. Name one, or set no limit."
+                    f"queue {name!r}: max_receive_count={max_receive_count} needs a dead_letter_queue, or a "
+                    f"message would be lost after delivery {max_receive_count}. Name one, or set no limit."
                 )
         self.max_receive_count = max_receive_count
         self.dead_letter_queue = dead_letter_queue
