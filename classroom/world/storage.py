@@ -109,24 +109,19 @@ class WorldDatabase:
         if self._in_my_transaction():
             await asyncio.sleep(0)
             await self._stay_alive()
-            self._stored.statements.append(_short(sql))
+            if not READS.match(sql):
+                self._stored.statements.append(_short(sql))
             return self._run(sql, parameters)
-        await self._stored.acquire(self._process)
-        effect = None
-        try:
-            if READS.match(sql):
+        if READS.match(sql):
+            async with self._my_turn():
                 await asyncio.sleep(0)
-                await self._stay_alive()
-                rows = self._run(sql, parameters)
-            else:
-                effect = await self._effects.before(self._process, _short(sql))
-                await asyncio.sleep(self._write_takes)
-                rows = self._run(sql, parameters)
-                self._record("commit", database=self._stored.name, statements=[_short(sql)])
-        finally:
-            self._give_back()
-        if effect is not None:
-            await self._effects.after(self._process, effect)
+                return self._run(sql, parameters)
+        effect = await self._effects.before(self._process, _short(sql))
+        async with self._my_turn():
+            await asyncio.sleep(self._write_takes)
+            rows = self._run(sql, parameters)
+            self._record("commit", database=self._stored.name, statements=[_short(sql)])
+        await self._effects.after(self._process, effect)
         return rows
 
     @asynccontextmanager
@@ -136,9 +131,8 @@ class WorldDatabase:
             raise RuntimeError(
                 f"this task is in a transaction of {self._stored.name!r} already; transactions do not nest"
             )
-        await self._stored.acquire(self._process)
         effect = None
-        try:
+        async with self._my_turn():
             self._stored.connection.execute("BEGIN IMMEDIATE")
             self._stored.statements = []
             yield
@@ -148,10 +142,20 @@ class WorldDatabase:
             self._stored.connection.execute("COMMIT")
             if self._stored.statements:
                 self._record("commit", database=self._stored.name, statements=self._stored.statements)
-        finally:
-            self._give_back()
         if effect is not None:
             await self._effects.after(self._process, effect)
+
+    @asynccontextmanager
+    async def _my_turn(self) -> AsyncIterator[None]:
+        """Wait for one's turn; at its end what was not committed is undone. (A dead process has lost both.)"""
+        await self._stored.acquire(self._process)
+        try:
+            yield
+        finally:
+            if self._process.alive and self._is_my_turn():
+                if self._stored.connection.in_transaction:
+                    self._stored.connection.execute("ROLLBACK")
+                self._stored.release()
 
     def _run(self, sql: str, parameters: Any) -> list[Row]:
         return [dict(row) for row in self._stored.connection.execute(sql, parameters).fetchall()]
@@ -161,13 +165,6 @@ class WorldDatabase:
 
     def _is_my_turn(self) -> bool:
         return self._stored.owner == (self._process, asyncio.current_task())
-
-    def _give_back(self) -> None:
-        """End one's turn; what was not committed is undone. (A dead process has lost both already.)"""
-        if self._process.alive and self._is_my_turn():
-            if self._stored.connection.in_transaction:
-                self._stored.connection.execute("ROLLBACK")
-            self._stored.release()
 
     async def _stay_alive(self) -> None:
         if not self._process.alive:

@@ -19,7 +19,8 @@ class SimulatedTransport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()
         timeout = request.extensions.get("timeout", {}).get("read")
-        message = Request(request.method, request.url.raw_path.decode(), tuple(request.headers.raw), body)
+        headers = tuple((name.lower(), value) for name, value in request.headers.raw)  # as ASGI wants them
+        message = Request(request.method, request.url.raw_path.decode(), headers, body)
         try:
             reply = await self._network.exchange(self._process, request.url.host, message, timeout=timeout)
         except Refused as error:

@@ -8,16 +8,13 @@ Source    Stripe API reference, "Idempotent requests"; the IETF draft "The Idemp
           Header Field" (422 for a key that comes back with another request).
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 
 from services.node import Node
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
 
 class CardUnavailable(Exception):
@@ -30,15 +27,12 @@ class CardRefused(Exception):
 
 def card_network(node: Node) -> FastAPI:
     """The service. Its ledger is the table charges(key, order_id, amount) of its own database."""
-    from fastapi import Body, FastAPI
-    from fastapi.responses import JSONResponse
-
     app = FastAPI()
     db = node.database()
     reads_commas = False  # what its next release will be able to do
 
     @app.post("/charges")
-    async def charge(request: dict[str, Any] = Body()) -> Any:  # noqa: B008
+    async def charge(request: dict[str, Any]) -> Any:
         order, amount, key = request["order"], request["amount"], request.get("key")
         if isinstance(amount, str) and reads_commas:
             amount = round(float(amount.replace(",", ".")) * 100)

@@ -1,0 +1,187 @@
+"""The adversary: it does not read code, it attacks it until a promise breaks.
+
+Idea      First each attack as it stands. Then the sweep: a crash before and after each effect, and
+          a long pause before each. Then plans of several faults that Hypothesis makes up, and when
+          one of them breaks a promise, shrinks. What is kept of each promise is the smallest run
+          that breaks it. Everything is counted in runs and nothing in seconds, so that a verdict
+          does not depend on the machine.
+Not here  What is promised (exercises/); how it is told (check.py).
+Source    Jepsen's nemesis; ALICE's crash points; Hypothesis (MacIver et al., 2019) for the shrinking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from classroom.checks import Check, Violation
+from classroom.world.faults import Crash, Fault, Pause
+from classroom.world.run import Run
+from classroom.world.simulated import Scenario, simulate
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+SWEEP_RUNS = 100
+SEARCH_RUNS = 50
+SHRINK_RUNS = 60
+TALK = {"request", "arrive", "reply", "answer", "timeout"}  # kinds that change nothing by themselves
+PAUSE = 40.0  # seconds of the sweep's pauses: longer than a lease
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One way to set the system up, and how to strike at it.
+
+    name:     by which a replay finds it again.
+    scenario: what is run; it must make everything anew each time.
+    checks:   each gives violations that name a promise.
+    faults:   that strike in each run of this attack.
+    sweep:    nodes that are crashed before and after each of their effects.
+    pauses:   nodes that are paused before each of their effects.
+    plans:    makes a strategy of further faults; imported when needed.
+    """
+
+    name: str
+    scenario: Scenario
+    checks: tuple[Check, ...]
+    faults: tuple[Fault, ...] = ()
+    sweep: tuple[str, ...] = ()
+    pauses: tuple[str, ...] = ()
+    plans: Callable[[], SearchStrategy[tuple[Fault, ...]]] | None = None
+
+    def run(self, *more: Fault, seed: int = 0) -> Run:
+        return simulate(self.scenario, seed=seed, faults=self.faults + more)
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """A run that breaks a promise: by which attack, with which faults, and what was seen."""
+
+    attack: str
+    rank: int  # of the attack: those that come first are the simplest to tell
+    run: Run
+    violation: Violation
+    more: tuple[Fault, ...] = ()  # on top of the attack's own
+
+    @property
+    def size(self) -> tuple[int, int, int, int]:
+        """What is easier to understand comes first: few faults, then crashes, then a short history."""
+        others = sum(not isinstance(fault, Crash) for fault in self.more)
+        return self.rank, len(self.more), others, len(self.run.history)
+
+
+@dataclass
+class Findings:
+    """What the adversary found: how many runs it made, and for each broken promise the smallest run."""
+
+    attacks: tuple[Attack, ...]
+    runs: int = 0
+    broken: dict[str, Counterexample] = field(default_factory=dict)
+    swept: list[tuple[Fault, bool]] = field(default_factory=list)  # of the sweep: struck where, and all kept?
+
+    def look_at(self, attack: Attack, more: tuple[Fault, ...], seed: int) -> Run:
+        """Make one run, and keep what it broke."""
+        run = attack.run(*more, seed=seed)
+        self.runs += 1
+        violations = run.violations(*attack.checks)
+        for violation in violations:
+            found = Counterexample(attack.name, self.attacks.index(attack), run, violation, more)
+            known = self.broken.get(violation.promise)
+            if known is None or found.size < known.size:
+                self.broken[violation.promise] = found
+        return run
+
+
+def find_attacks(
+    attacks: tuple[Attack, ...],
+    *,
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] | None = None,
+    stop: Callable[[Run], bool] = lambda run: False,
+) -> Findings:
+    """All attacks as they stand, then the sweep, then the search; a later stage only when nothing broke before.
+
+    progress(stage, done, of) is called after each run; stop(run) says that enough is known.
+    """
+    findings = Findings(attacks)
+    tell = progress or (lambda stage, done, of: None)
+    quiet: dict[str, Run] = {}
+    for index, attack in enumerate(attacks):
+        quiet[attack.name] = findings.look_at(attack, (), seed)
+        tell("as it stands", index + 1, len(attacks))
+        if stop(quiet[attack.name]):
+            return findings
+    for attack in attacks:
+        points = list(strikes(attack, quiet[attack.name]))
+        for index, fault in enumerate(points):
+            before = len(findings.broken)
+            findings.look_at(attack, (fault,), seed)
+            findings.swept.append((fault, len(findings.broken) == before))
+            tell("a strike at every effect", index + 1, len(points))
+    if not findings.broken:
+        for attack in attacks:
+            if attack.plans is not None:
+                _search(attack, findings, seed, tell)
+    return findings
+
+
+def strikes(attack: Attack, quiet: Run) -> Iterator[Fault]:
+    """A crash before and after, and a pause before, each effect of the attack's nodes in its quiet run.
+
+    Effects after the last thing that mattered (workers that ask in vain) are left out; if there are
+    more points than SWEEP_RUNS, they are thinned out evenly.
+    """
+    over = max((event.at for event in quiet.history if event.kind not in TALK), default=0.0)
+    points: list[Fault] = []
+    for effect in quiet.effects:
+        if effect.at > over:
+            continue
+        if effect.node in attack.sweep:
+            points.append(Crash(effect.node, before=effect.number))
+            points.append(Crash(effect.node, after=effect.number))
+        if effect.node in attack.pauses:
+            points.append(Pause(effect.node, before=effect.number, lasts=PAUSE))
+    stride = max(1, -(-len(points) // SWEEP_RUNS))
+    yield from points[::stride]
+
+
+class _Enough(BaseException):
+    """The budget is spent (a BaseException, so that Hypothesis lets it pass)."""
+
+
+def _search(attack: Attack, findings: Findings, seed: int, tell: Callable[[str, int, int], None]) -> None:
+    import hypothesis
+
+    assert attack.plans is not None
+    searched = shrunk = 0
+
+    def attempt(plan: tuple[Fault, ...]) -> None:
+        nonlocal searched, shrunk
+        if findings.broken:
+            if shrunk >= SHRINK_RUNS:
+                raise _Enough
+            shrunk += 1
+        searched += 1
+        violations = findings.look_at(attack, plan, seed).violations(*attack.checks)
+        tell("plans of several faults", min(searched, SEARCH_RUNS), SEARCH_RUNS)
+        assert not violations
+
+    prepared: Any = hypothesis.given(attack.plans())(attempt)
+    prepared = hypothesis.seed(seed)(prepared)
+    prepared = hypothesis.settings(
+        max_examples=SEARCH_RUNS,
+        deadline=None,
+        database=None,
+        derandomize=False,
+        report_multiple_bugs=False,
+        suppress_health_check=list(hypothesis.HealthCheck),
+        phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
+        print_blob=False,
+        verbosity=hypothesis.Verbosity.quiet,
+    )(prepared)
+    try:
+        prepared()
+    except (AssertionError, _Enough):
+        pass  # what broke has been kept, the smallest of each promise

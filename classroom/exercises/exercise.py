@@ -1,0 +1,36 @@
+"""What an exercise is: promises, the attacks on them, and hints."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from classroom.adversary import Attack
+
+Answers = Mapping[str, Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """name: in the code and in reports; sentence: what is promised; where: where to look when it is broken."""
+
+    name: str
+    sentence: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """number: "08"; answers: the names of its answer cells, in the order in which check() takes them.
+
+    signatures: for each answer its parameters, as in "delivery, db, card".
+    attacks: from the answers to the attacks on them; each violation names one of the promises.
+    hints:   three rungs: a question, a place to look, the next step in words. Never code.
+    """
+
+    number: str
+    title: str
+    answers: tuple[str, ...]
+    signatures: Mapping[str, str]
+    promises: tuple[Promise, ...]
+    attacks: Callable[[Answers], tuple[Attack, ...]]
+    hints: tuple[str, str, str]

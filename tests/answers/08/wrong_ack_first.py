@@ -1,0 +1,18 @@
+"""Acks, then works: a crash in between leaves an order that nobody owns."""
+
+PROMISE = "nothing_lost"
+SAYS = "at its only delivery"
+
+
+async def record_charge(db, message):
+    order, amount = message.body["order"], message.body["amount"]
+    async with db.transaction():
+        if not await db.execute("SELECT 1 FROM charges WHERE order_id = ?", (order,)):
+            await db.execute("INSERT INTO charges (order_id, amount) VALUES (?, ?)", (order, amount))
+
+
+async def handle(delivery, db, card):
+    await delivery.ack()
+    order, amount = delivery.body["order"], delivery.body["amount"]
+    await card.charge(order, amount, key=f"order-{order}")
+    await record_charge(db, delivery.message)

@@ -1,0 +1,24 @@
+"""Tells two orders apart by their amounts; two orders may cost the same."""
+
+from services.shop.card import CardRefused
+
+PROMISE = "nothing_lost"
+SAYS = "at the same price"
+
+
+async def record_charge(db, message):
+    order, amount = message.body["order"], message.body["amount"]
+    async with db.transaction():
+        if not await db.execute("SELECT 1 FROM charges WHERE amount = ?", (amount,)):
+            await db.execute("INSERT INTO charges (order_id, amount) VALUES (?, ?)", (order, amount))
+
+
+async def handle(delivery, db, card):
+    order, amount = delivery.body["order"], delivery.body["amount"]
+    try:
+        await card.charge(order, amount, key=f"order-{order}")
+    except CardRefused as refused:
+        await delivery.reject(str(refused))
+        return
+    await record_charge(db, delivery.message)
+    await delivery.ack()

@@ -1,0 +1,21 @@
+"""Logs every error and acks: the queue stays empty, and so does the till."""
+
+PROMISE = "patience"
+SAYS = "at its only delivery"
+
+
+async def record_charge(db, message):
+    order, amount = message.body["order"], message.body["amount"]
+    async with db.transaction():
+        if not await db.execute("SELECT 1 FROM charges WHERE order_id = ?", (order,)):
+            await db.execute("INSERT INTO charges (order_id, amount) VALUES (?, ?)", (order, amount))
+
+
+async def handle(delivery, db, card):
+    order, amount = delivery.body["order"], delivery.body["amount"]
+    try:
+        await card.charge(order, amount, key=f"order-{order}")
+        await record_charge(db, delivery.message)
+    except Exception as error:
+        print("could not charge", order, error)
+    await delivery.ack()

@@ -1,0 +1,25 @@
+"""Sends the dead letters back at once, before anybody has mended anything."""
+
+from services.shop.card import CardRefused
+
+PROMISE = "dead_letters"
+SAYS = "makes a loop"
+
+
+async def record_charge(db, message):
+    order, amount = message.body["order"], message.body["amount"]
+    async with db.transaction():
+        if not await db.execute("SELECT 1 FROM charges WHERE order_id = ?", (order,)):
+            await db.execute("INSERT INTO charges (order_id, amount) VALUES (?, ?)", (order, amount))
+
+
+async def handle(delivery, db, card):
+    order, amount = delivery.body["order"], delivery.body["amount"]
+    try:
+        await card.charge(order, amount, key=f"order-{order}")
+    except CardRefused as refused:
+        await delivery.queue.send(delivery.body)
+        await delivery.ack()
+        return
+    await record_charge(db, delivery.message)
+    await delivery.ack()

@@ -1,0 +1,22 @@
+"""Takes every error for a hopeless one."""
+
+PROMISE = "patience"
+SAYS = "buried among the dead letters"
+
+
+async def record_charge(db, message):
+    order, amount = message.body["order"], message.body["amount"]
+    async with db.transaction():
+        if not await db.execute("SELECT 1 FROM charges WHERE order_id = ?", (order,)):
+            await db.execute("INSERT INTO charges (order_id, amount) VALUES (?, ?)", (order, amount))
+
+
+async def handle(delivery, db, card):
+    order, amount = delivery.body["order"], delivery.body["amount"]
+    try:
+        await card.charge(order, amount, key=f"order-{order}")
+    except Exception as error:
+        await delivery.reject(str(error))
+        return
+    await record_charge(db, delivery.message)
+    await delivery.ack()

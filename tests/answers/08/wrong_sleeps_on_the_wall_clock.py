@@ -1,0 +1,21 @@
+"""Waits with time.sleep for the card to come round."""
+
+import time
+
+PROMISE = "nothing_lost"
+SAYS = "time.sleep"
+
+
+async def record_charge(db, message):
+    order, amount = message.body["order"], message.body["amount"]
+    async with db.transaction():
+        if not await db.execute("SELECT 1 FROM charges WHERE order_id = ?", (order,)):
+            await db.execute("INSERT INTO charges (order_id, amount) VALUES (?, ?)", (order, amount))
+
+
+async def handle(delivery, db, card):
+    order, amount = delivery.body["order"], delivery.body["amount"]
+    time.sleep(0.01)
+    await card.charge(order, amount, key=f"order-{order}")
+    await record_charge(db, delivery.message)
+    await delivery.ack()

@@ -1,0 +1,24 @@
+"""Acks what cannot be charged, so that nobody will ever look at it."""
+
+from services.shop.card import CardRefused
+
+PROMISE = "dead_letters"
+SAYS = "An ack says"
+
+
+async def record_charge(db, message):
+    order, amount = message.body["order"], message.body["amount"]
+    async with db.transaction():
+        if not await db.execute("SELECT 1 FROM charges WHERE order_id = ?", (order,)):
+            await db.execute("INSERT INTO charges (order_id, amount) VALUES (?, ?)", (order, amount))
+
+
+async def handle(delivery, db, card):
+    order, amount = delivery.body["order"], delivery.body["amount"]
+    try:
+        await card.charge(order, amount, key=f"order-{order}")
+    except CardRefused as refused:
+        await delivery.ack()
+        return
+    await record_charge(db, delivery.message)
+    await delivery.ack()
