@@ -33,11 +33,10 @@ setup:
 # the next port where PORT is in use. Its terminals find the course's python first.
 lab: setup
 	@$(VENV) -m classroom start
-	@$(IN_VENV) $(VENV) -m jupyterlab --ip=127.0.0.1 --port=$(PORT) $(AS_ROOT) \
-	  --LabApp.news_url=None \
-	  --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate \
-	  --LabApp.default_url="/lab$$(ls desk/*/00_*.ipynb desk/00_*.ipynb desk/*/08_*.ipynb desk/08_*.ipynb 2>/dev/null | head -n 1 | sed 's|^|/tree/|')" \
-	  $(ARGS)
+	@page=$$(ls desk/lessons/00_*.ipynb 2>/dev/null || ls desk/lessons/08_*.ipynb 2>/dev/null); \
+	$(IN_VENV) $(VENV) -m jupyterlab --ip=127.0.0.1 --port=$(PORT) $(AS_ROOT) --log-level=WARN \
+	  --LabApp.default_url="/lab$${page:+/tree/$$page}" --LabApp.news_url=None \
+	  --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate $(ARGS)
 
 test: setup
 	@$(VENV) -m tests $(ARGS)
