@@ -35,6 +35,9 @@ def limit_memory(megabytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
+KERNEL = "kernel.pid"  # the file beside the notebook in which the kernel's process id is noted
+
+
 class KernelDied(Exception):
     """The kernel's process ended while a cell was running."""
 
@@ -52,6 +55,7 @@ class Recorder:
     def pytest_runtest_call(self, item: Any) -> None:
         kernel = item.parent.kernel
         kernel.await_reply = functools.partial(_await_reply, kernel)
+        item.path.with_name(KERNEL).write_text(str(kernel.km.provisioner.pid), encoding="utf-8")
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.when == "setup" and report.failed:

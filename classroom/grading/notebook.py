@@ -18,6 +18,7 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
+from nbformat.v4.rwbase import rejoin_lines
 
 KEY = "broken_on_purpose"  # notebook metadata: {"broken_on_purpose": {"exercise": "08"}}
 MARK = re.compile(r"(?P<indent>[ \t]*)#\s*answer\s*:\s*(?P<rest>.*)", re.IGNORECASE)
@@ -33,7 +34,7 @@ def read(path: Path) -> NotebookNode:
     """An authored notebook, held against the format. Raises NotebookError."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        nb = nbformat.from_dict(raw)
+        nb = rejoin_lines(nbformat.from_dict(raw))  # sources come as lists of lines
     except (OSError, ValueError) as error:
         raise NotebookError(f"{path.name}: {str(error).splitlines()[0]}") from error
     ids = [cell.get("id", "") for cell in nb.get("cells", [])]

@@ -2,25 +2,26 @@
 
 Idea      The process of inner.py, and the kernel that it starts, get an environment of their own
           and a temporary folder, so much memory and so much time. When the time is over, or the
-          grade is interrupted, the whole tree is ended: the kernel sits in a process group of its
-          own, so ending the first process alone would leave it running.
+          grade is interrupted, both are ended with all that they started: the kernel sits in a
+          process group of its own, so ending the first group alone would leave it running.
 Not here  What runs in there (inner.py), what the result means (grade.py).
 """
 
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
 from nbformat import NotebookNode
 
 from classroom.grading import verdicts
 from classroom.grading.course import CourseError
+from classroom.grading.inner import KERNEL
 from classroom.grading.notebook import text
 
 MEMORY = 4_000  # MB of address space a process; a kernel with matplotlib and FastAPI maps about 1,500
@@ -66,7 +67,7 @@ def run(notebook: NotebookNode, *, name: str, timeout: float, memory: int = MEMO
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command, cwd=desk, env=_environment(folder, told, secret),
-                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
             try:
                 process.wait(timeout)
@@ -74,7 +75,7 @@ def run(notebook: NotebookNode, *, name: str, timeout: float, memory: int = MEMO
             except subprocess.TimeoutExpired:
                 timed_out = True
             finally:
-                _end(process)
+                _end(process, desk / KERNEL)
         cells = _cells(record)
         if any(cell.outcome == "no kernel" for cell in cells) or not (cells or timed_out):
             raise CourseError(f"no notebook can be run here (see python -m classroom doctor):\n{_tail(log)}")
@@ -107,23 +108,22 @@ def _environment(folder: Path, told: Path, secret: str) -> dict[str, str]:
     }
 
 
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End this process and all that descend from it, on any system, and wait until they are gone."""
-    if (
-        process.poll() is not None
-    ):  # it went by itself, after nbval ended its kernel; its id may be another's now
-        return
-    try:
-        family = psutil.Process(process.pid)
-        family = [*family.children(recursive=True), family]
-    except psutil.NoSuchProcess:
-        family = []
-    for member in family:
-        try:
-            member.kill()
-        except psutil.NoSuchProcess:
-            pass
-    psutil.wait_procs(family, timeout=5)
+def _end(process: "subprocess.Popen[bytes]", kernel: Path) -> None:
+    """End the process, if it did not end by itself, and its kernel, each with what it started.
+
+    kernel: the file in which inner.py notes its kernel's process id.
+    """
+    if process.poll() is not None and process.returncode >= 0:
+        return  # nbval has ended the kernel, and its id may be another's by now
+    if sys.platform == "win32":
+        subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False)
+    else:
+        groups = [process.pid, int(kernel.read_text())] if kernel.exists() else [process.pid]
+        for group in groups:
+            try:
+                os.killpg(group, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
     process.wait()
 
 
