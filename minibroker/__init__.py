@@ -12,6 +12,7 @@ broker           queues by name, in one event loop
 operations       the same, as JSON
 client           a queue as a service sees it
 http             the broker as an ASGI app, and a client's side of it
+arguments        checked once, at the door
 errors           definite and indefinite
 """
 

@@ -50,7 +50,7 @@ class Delivery:
         await self._call(self.queue, "ack", {"receipt": self.receipt})
 
     async def nack(self, delay: float = 0.0, reason: str = "") -> None:
-        """Not done: give it back, to be received again after `delay` seconds. `reason` is kept for its death."""
+        """Not done: give it back, to be received again after `delay` seconds. `reason` is for its death."""
         await self._call(self.queue, "nack", {"receipt": self.receipt, "delay": delay, "reason": reason})
 
     async def reject(self, reason: str) -> None:

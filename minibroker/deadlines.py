@@ -23,6 +23,10 @@ class Deadlines:
         self._runs = runs
         self._heap: list[Deadline] = []
 
+    def __len__(self) -> int:
+        """How many are kept: those that count, and no more than as many again (and 64) that do not."""
+        return len(self._heap)
+
     def add(self, deadline: Deadline, *, running: int) -> None:
         """Remember `deadline`; `running` is how many count at present, this one included."""
         heapq.heappush(self._heap, deadline)

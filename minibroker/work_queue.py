@@ -60,7 +60,8 @@ class WorkQueue:
                          dead_letter_queue: without one, reaching the limit would be a silent loss
     dead_letter_queue    where dead letters go. Without one a *rejected* message is dropped: its
                          consumer said so, and the observer sees `dead` with `to=None`
-    ids                  gives the next message id; queues of one broker share it
+    ids                  gives the next message id. Queues between which messages move must share it: by
+                         default a queue counts on with its dead_letter_queue
     observer             `observer(kind, **data)` after each move; None costs nothing
     """
 
@@ -86,7 +87,8 @@ class WorkQueue:
         self.max_receive_count = max_receive_count
         self.dead_letter_queue = dead_letter_queue
         self._observer = observer
-        self._next_id = ids or count(1).__next__
+        own_ids = dead_letter_queue._next_id if dead_letter_queue else count(1).__next__
+        self._next_id: Callable[[], int] = ids or own_ids
         self._places = count()
         self._entries: dict[int, _Entry] = {}  # by message id; in order of place, since each is put in once
         self._ready: list[tuple[int, int]] = []  # heap of (place, id)

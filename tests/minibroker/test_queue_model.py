@@ -1,0 +1,244 @@
+"""Two queues and their dead-letter queue against a model that shares no idea with them.
+
+The model keeps one flat list of rows and finds everything by looking through it: no heap, no
+counters, no table. A third witness is the history: each message's events, walked along TRANSITIONS,
+must end where the model has it.
+"""
+
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from minibroker import TRANSITIONS, Event, StaleReceipt, State, WorkQueue
+from minibroker.dead_letter import redrive
+
+LIMITS = {"charges": 3, "mails": None, "dead": None}
+TIMEOUT = 10
+times = st.integers(0, 12)
+queues = st.sampled_from(sorted(LIMITS))
+
+
+@dataclass
+class Row:
+    """What the model believes of one message."""
+
+    id: int
+    queue: str  # where it is; "" when it is acked
+    rank: int  # place: the larger, the later it came into that queue
+    holder: str = ""  # the receipt of its lease
+    hidden_until: int = 0
+    receives: int = 0  # in this queue
+    receipts: int = 0  # ever
+    last_words: str = ""
+    deaths: tuple[tuple[str, str, int, str], ...] = ()  # queue, reason, count, error; newest first
+
+
+class QueueModel(RuleBasedStateMachine):
+    @initialize()
+    def build(self) -> None:
+        self.now = 0
+        self.events: list[dict[str, Any]] = []
+        observer = lambda kind, **data: self.events.append({"kind": kind, **data})  # noqa: E731
+        ids = count(1).__next__
+        dead = WorkQueue("dead", visibility_timeout=TIMEOUT, ids=ids, observer=observer)
+        self.queues = {"dead": dead}
+        for name in ("charges", "mails"):
+            self.queues[name] = WorkQueue(
+                name,
+                visibility_timeout=TIMEOUT,
+                max_receive_count=LIMITS[name],
+                dead_letter_queue=dead,
+                ids=ids,
+                observer=observer,
+            )
+        self.rows: list[Row] = []
+        self.receipts: list[tuple[str, str]] = []  # every receipt that was ever given, with its queue
+        self.ranks = 0
+
+    # -- the model's own moves
+
+    def rank(self) -> int:
+        self.ranks += 1
+        return self.ranks
+
+    def die(self, row: Row, reason: str) -> None:
+        earlier = [d for d in row.deaths if d[:2] == (row.queue, reason)]
+        count = earlier[0][2] + 1 if earlier else 1
+        others = tuple(d for d in row.deaths if d[:2] != (row.queue, reason))
+        row.deaths = ((row.queue, reason, count, row.last_words), *others)
+        row.holder, row.hidden_until, row.receives, row.last_words = "", 0, 0, ""
+        row.queue, row.rank = ("dead" if row.queue != "dead" else ""), self.rank()
+
+    def release(self, row: Row) -> None:
+        """Its lease is over, unacked."""
+        limit = LIMITS[row.queue]
+        row.holder = ""
+        if limit is not None and row.receives >= limit:
+            self.die(row, "max_receive_count")
+
+    def settle(self, queue: str) -> None:
+        due = [r for r in self.rows if r.queue == queue and 0 < r.hidden_until <= self.now]
+        for row in sorted(due, key=lambda r: (r.hidden_until, r.rank)):
+            row.hidden_until = 0
+            if row.holder:
+                self.release(row)
+
+    def ready(self, queue: str) -> list[Row]:
+        self.settle(queue)
+        found = [r for r in self.rows if r.queue == queue and not r.hidden_until]
+        return sorted(found, key=lambda r: r.rank)
+
+    def held(self, queue: str, receipt: str) -> Row | None:
+        self.settle(queue)
+        return next((r for r in self.rows if r.queue == queue and r.holder == receipt), None)
+
+    # -- the same move on both sides
+
+    @rule(queue=queues, delay=times)
+    def send(self, queue: str, delay: int) -> None:
+        self.settle(queue)
+        message_id = self.queues[queue].send("body", now=self.now, delay=delay)
+        assert message_id == len(self.rows) + 1
+        self.rows.append(Row(message_id, queue, self.rank(), hidden_until=self.now + delay if delay else 0))
+
+    @rule(queue=queues, max_messages=st.integers(1, 4), timeout=st.none() | st.integers(1, 12))
+    def receive(self, queue: str, max_messages: int, timeout: int | None) -> None:
+        expected = self.ready(queue)[:max_messages]
+        leases = self.queues[queue].receive(
+            now=self.now, max_messages=max_messages, visibility_timeout=timeout
+        )
+        assert [lease.message.id for lease in leases] == [row.id for row in expected]
+        for row, lease in zip(expected, leases, strict=True):
+            row.receives, row.receipts = row.receives + 1, row.receipts + 1
+            row.holder = f"{row.id}.{row.receipts}"
+            row.hidden_until = self.now + (timeout or TIMEOUT)
+            assert (lease.receipt, lease.receive_count) == (row.holder, row.receives)
+            assert lease.until == row.hidden_until
+            deaths = tuple((d.queue, str(d.reason), d.count, d.error) for d in lease.message.deaths)
+            assert deaths == row.deaths
+            self.receipts.append((queue, lease.receipt))
+
+    @precondition(lambda self: self.receipts)
+    @rule(data=st.data(), move=st.sampled_from(["ack", "nack", "reject", "extend"]), seconds=times)
+    def answer(self, data: st.DataObject, move: str, seconds: int) -> None:
+        """Any receipt that was ever given, so most of them are stale."""
+        queue, receipt = data.draw(st.sampled_from(self.receipts[-6:]))
+        row = self.held(queue, receipt)
+        real, now = self.queues[queue], self.now
+        calls = {
+            "ack": lambda: real.ack(receipt, now=now),
+            "nack": lambda: real.nack(receipt, delay=seconds, reason=f"at {now}", now=now),
+            "reject": lambda: real.reject(receipt, f"at {now}", now=now),
+            "extend": lambda: real.extend(receipt, seconds + 1, now=now),
+        }
+        if row is None:
+            with pytest.raises(StaleReceipt):
+                calls[move]()
+            return
+        calls[move]()
+        if move == "ack":
+            row.queue, row.holder, row.hidden_until = "", "", 0
+        elif move == "extend":
+            row.hidden_until = now + seconds + 1
+        elif move == "reject":
+            row.last_words = f"at {now}"
+            self.die(row, "rejected")
+        else:
+            row.last_words = f"at {now}"
+            row.hidden_until = now + seconds if seconds else 0
+            self.release(row)
+
+    @rule(seconds=st.integers(1, 12))
+    def pass_time(self, seconds: int) -> None:
+        self.now += seconds
+        due = sorted(self.queues)
+        for name in due:
+            self.queues[name].advance(self.now)
+            self.settle(name)
+
+    @rule(to=st.sampled_from([None, "charges", "mails"]), limit=st.none() | st.integers(1, 3))
+    def redrive(self, to: str | None, limit: int | None) -> None:
+        moving = [row for row in self.ready("dead") if to or any(d[0] != "dead" for d in row.deaths)][:limit]
+        moved = redrive(self.queues["dead"], now=self.now, find=self.queues.__getitem__, to=to, limit=limit)
+        assert list(moved) == [row.id for row in moving]
+        for row in moving:
+            row.queue = to or next(d[0] for d in row.deaths if d[0] != "dead")
+            row.rank, row.receives, row.last_words = self.rank(), 0, ""
+            assert moved[row.id].name == row.queue
+
+    # -- what must hold after each of them
+
+    @invariant()
+    def each_message_is_where_the_model_has_it(self) -> None:
+        for name, queue in self.queues.items():
+            ready = self.ready(name)
+            mine = [r for r in self.rows if r.queue == name]
+            assert [m.id for m in queue.peek(now=self.now)] == [r.id for r in ready]
+            snapshot = queue.snapshot(now=self.now)
+            assert snapshot.ready == len(ready)
+            assert snapshot.in_flight == sum(1 for r in mine if r.holder)
+            assert snapshot.delayed == sum(1 for r in mine if r.hidden_until and not r.holder)
+            assert queue.next_deadline() == min(
+                (r.hidden_until for r in mine if r.hidden_until), default=None
+            )
+
+    def teardown(self) -> None:
+        """The history, walked along the table, ends where the model ends."""
+        states = walk(self.events) if hasattr(self, "events") else {}
+        for row in self.rows if states else []:
+            if row.id in states:
+                assert states[row.id] in possible(row), (row, states[row.id])
+
+
+def walk(events: list[dict[str, Any]]) -> dict[int, State]:
+    """Each message's last state, as seen from the queues that do the work (not the dead-letter queue)."""
+    states: dict[int, State] = {}
+    for number, event in enumerate(events):
+        if event["queue"] == "dead":
+            continue
+        message, following = event["message"], events[number + 1 : number + 2]
+        dies = bool(following) and following[0]["kind"] == "dead" and following[0]["message"] == message
+        for move in moves(event, states.get(message), dies):
+            start = State.DEAD if move is Event.REDRIVE else State.NEW
+            states[message] = TRANSITIONS[states.get(message, start), move]
+    return states
+
+
+def moves(event: dict[str, Any], state: State | None, dies: bool) -> list[Event]:
+    match event["kind"]:
+        case "sent":
+            return [Event.SEND_DELAYED if event["delay"] else Event.SEND]
+        case "leased":  # that a delay ended shows only in the lease after it
+            return [Event.BECOME_VISIBLE, Event.RECEIVE] if state is State.DELAYED else [Event.RECEIVE]
+        case "nacked" if not dies:
+            return [Event.NACK_DELAYED if event["delay"] else Event.NACK]
+        case "expired" if not dies:
+            return [Event.EXPIRE]
+        case "nacked" | "expired":
+            return [Event.EXHAUST]
+        case "dead":
+            return [Event.REJECT] if event["reason"] == "rejected" else []
+        case "acked" | "extended" | "redriven":
+            return [{"acked": Event.ACK, "extended": Event.EXTEND, "redriven": Event.REDRIVE}[event["kind"]]]
+        case "stale":
+            return []
+    raise AssertionError(f"a kind that the table does not have: {event}")
+
+
+def possible(row: Row) -> tuple[State, ...]:
+    if row.queue == "":
+        return (State.DONE, State.DEAD)  # the latter: dropped from the dead-letter queue
+    if row.queue == "dead":
+        return (State.DEAD,)
+    if row.holder:
+        return (State.IN_FLIGHT,)
+    return (State.DELAYED,) if row.hidden_until else (State.READY, State.DELAYED)
+
+
+TestQueueModel = QueueModel.TestCase
+TestQueueModel.settings = settings(stateful_step_count=40)
