@@ -9,7 +9,7 @@ Not here  Drawing (sequence.py, timeline.py), telling (story.py).
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,14 @@ BUILT_IN = frozenset((*QUEUE_KINDS, *NETWORK_KINDS, *LIFE_KINDS, *WORK_KINDS))
 
 _QUEUE_PATH = re.compile(r"^/?(?:queues|queue|q)/([^/?]+)/?([^?]*)")
 _OPERATIONS = ("receive", "extend", "nack", "ack", "reject", "redrive", "peek", "snapshot", "drain", "send")
+_ASKED_BY = {
+    "sent": "send",
+    "acked": "ack",
+    "nacked": "nack",
+    "extended": "extend",
+    "redriven": "redrive",
+    "dropped": "send",
+}
 _ENDS = {"acked": "acked", "nacked": "nacked", "expired": "expired", "dead": "dead"}
 
 
@@ -186,8 +194,7 @@ def calls(history: Iterable[Event]) -> dict[int, Call]:
         elif kind == "leased":
             pending.append(event)
         elif kind in QUEUE_KINDS and kind not in ("expired", "dead"):
-            wanted = {"sent": "send", "acked": "ack", "nacked": "nack", "extended": "extend", "redriven": "redrive",
-                      "stale": str(event.get("operation"))}[kind]  # fmt: skip
+            wanted = str(event.get("operation")) if kind == "stale" else _ASKED_BY[kind]
             for call in reversed(at_work.get(event.node, [])):
                 if call.operation == wanted or (kind == "nacked" and call.operation == "reject"):
                     call.facts.append(event)
@@ -203,7 +210,7 @@ class Delivery:
     """One lease of a message, what was done under it, and how it ended.
 
     until:   when the lease was to end, seconds; moved by extend.
-    ended:   "acked", "nacked", "expired", "dead", or None while it runs.
+    ended:   "acked", "nacked", "expired", "dead", "crash" (of the broker), or None while it runs.
     started, finished: when the worker handled it; outcome "ok" or the error.
     stale:   what the worker tried with the receipt when it was no longer valid: (at, operation).
     """
@@ -213,6 +220,8 @@ class Delivery:
     count: int
     consumer: str
     leased: float
+    number: int = 0  # of the event that began it
+    broker: str = "broker"
     until: float | None = None
     receipt: Any = None
     ended: str | None = None
@@ -245,10 +254,21 @@ def deliveries(history: Iterable[Event]) -> list[Delivery]:
         kind = event.kind
         if kind == "leased":
             consumer = str(event.get("consumer") or "a consumer")
+            count, until = event.get("receive_count") or 1, event.get("until")
+            queue, message = event["queue"], str(event["message"])
             found.append(
-                Delivery(event["queue"], str(event["message"]), event.get("receive_count") or 1, consumer, event.at,
-                         event.get("until"), event.get("receipt"))
-            )  # fmt: skip
+                Delivery(
+                    queue,
+                    message,
+                    count,
+                    consumer,
+                    event.at,
+                    event.number,
+                    event.node,
+                    until,
+                    event.get("receipt"),
+                )
+            )
         elif kind in _ENDS:
             delivery = last(event, open_=True)
             if delivery:
@@ -267,15 +287,14 @@ def deliveries(history: Iterable[Event]) -> list[Delivery]:
             delivery.finished, delivery.outcome = event.at, str(event.get("outcome"))
         elif kind == "crash":
             for delivery in found:
-                if (
-                    delivery.consumer == event.node
-                    and delivery.finished is None
-                    and delivery.broken_off is None
-                ):
-                    if delivery.ended is None or (
-                        delivery.started is not None and delivery.ended == "expired"
-                    ):
-                        delivery.broken_off = event.at
+                if delivery.broker == event.node and delivery.ended is None:
+                    delivery.ended, delivery.ended_at = "crash", event.at
+                mine = delivery.consumer == event.node and delivery.finished is None
+                held = delivery.ended is None or (
+                    delivery.ended == "expired" and delivery.started is not None
+                )
+                if mine and held and delivery.broken_off is None:
+                    delivery.broken_off = event.at
     return found
 
 
@@ -299,28 +318,38 @@ def order_of(body: Any) -> str | None:
 
 
 class Names:
-    """What messages are called: by the order in their body, else by their id."""
+    """What messages are called: by the order in their body, else by their id.
+
+    A broker that lost its memory may give an id twice, so a name holds from one event on.
+    """
 
     def __init__(self, history: Iterable[Event]) -> None:
-        self.orders: dict[str, str] = {}
-        self._ids: dict[str, set[str]] = {}
+        self._orders: dict[str, list[tuple[int, str | None]]] = {}
         for event in history:
-            if event.kind in ("sent", "redriven") and event.get("message") is not None:
-                order = order_of(event.get("body"))
-                if order is not None:
-                    self.orders.setdefault(str(event["message"]), order)
-                    self._ids.setdefault(order, set()).add(str(event["message"]))
+            if event.kind == "sent" and event.get("message") is not None:
+                self._orders.setdefault(str(event["message"]), []).append(
+                    (event.number, order_of(event.get("body")))
+                )
 
-    def of(self, message: object) -> str:
+    def order(self, message: object, number: int | None = None) -> str | None:
+        """The order of which a message speaks, at event `number` (by default at the end)."""
+        found = self._orders.get(str(message), ())
+        for since, order in reversed(found):
+            if number is None or since <= number:
+                return order
+        return found[0][1] if found else None
+
+    def of(self, message: object, number: int | None = None) -> str:
         """ "order 7", or "message 3" where the body names no order."""
-        order = self.orders.get(str(message))
+        order = self.order(message, number)
         return f"order {order}" if order is not None else f"message {message}"
 
     def is_about(self, event: Event, about: frozenset[str]) -> bool:
         """Whether an event speaks of one of these orders or message ids."""
         message = event.get("message")
-        if message is not None and (str(message) in about or self.orders.get(str(message)) in about):
-            return True
+        if message is not None:
+            order = self.order(message, event.number)
+            return order in about if order is not None else str(message) in about
         named = event.get("order", event.get("order_id"))
         if named is not None:
             return str(named) in about
@@ -369,3 +398,16 @@ def repeated_effects(history: Iterable[Event]) -> dict[tuple[str, str, str], lis
         count[key] += 1
         found.setdefault(key, []).append(event)
     return {key: events for key, events in found.items() if count[key] > 1}
+
+
+def troubled(history: Sequence[Event]) -> frozenset[str]:
+    """The orders and messages to which more happened than one delivery and one ack."""
+    names = Names(history)
+    found: set[str] = set()
+    for event in history:
+        odd = event.kind in ("expired", "dead", "nacked", "stale", "dropped", "redriven")
+        if odd or (event.kind == "leased" and (event.get("receive_count") or 1) > 1):
+            order = names.order(event.get("message"), event.number)
+            found.add(order if order is not None else str(event.get("message")))
+    found |= {order for _, _, order in repeated_effects(history)}
+    return frozenset(found)

@@ -121,8 +121,8 @@ KNOWN = {
     "card": Look("yellow", "2 3", "diamond"),
     "world": Look("black", "2 4", "square"),
 }
-CLIENTS = ("ada", "ben", "chen", "dora", "client", "clients", "shop")
-_WORKERS = ("blue", "orange", "sky", "green", "black")
+CLIENTS = ("ada", "ben", "chen", "dora", "operator", "client", "clients", "shop")
+_WORKERS = ("sky", "orange", "green", "blue", "black")
 _DASHES = ("", "7 3", "2 3", "9 3 2 3")
 _OTHERS = ("sky", "orange", "blue", "purple", "green", "black")
 

@@ -13,6 +13,7 @@ Source    CSS Color Adjustment 1, "color-scheme" of embedded documents.
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
@@ -23,7 +24,7 @@ from classroom.world.history import Event
 
 STYLE = (
     "<style>"
-    "img.bop-picture{max-width:100%;height:auto;color-scheme:light}"
+    "img.bop-picture{max-width:100%;height:auto;color-scheme:light;min-width:min(var(--bop-least,0px),42rem)}"
     "body[data-jp-theme-light=false] img.bop-picture{color-scheme:dark}"
     "</style>"
 )
@@ -66,10 +67,17 @@ class Picture:
         data = base64.b64encode(self.svg.encode("utf-8", "replace")).decode("ascii")
         alt = escape(self.alt, quote=True).replace("\n", " ")
         return (
-            f'{STYLE}<figure style="margin:0"><img class="bop-picture" alt="{alt}" '
-            f'src="data:image/svg+xml;base64,{data}">'
+            f'{STYLE}<figure style="margin:0"><div style="overflow-x:auto">'
+            f'<img class="bop-picture" alt="{alt}" '
+            f'style="--bop-least:{self._least_width()}px" '
+            f'src="data:image/svg+xml;base64,{data}"></div>'
             f"<details><summary>the same as text</summary><pre>{escape(self.text)}</pre></details></figure>"
         )
+
+    def _least_width(self) -> int:
+        """In fewer pixels its letters are too small to read; then it is scrolled."""
+        found = re.search(r' width="([\d.]+)"', self.svg)
+        return round(float(found[1]) * 0.72) if found else 0
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/html": self.html(), "text/plain": f"{self.title} [{self.digest}]"}
@@ -97,5 +105,6 @@ class Picture:
             "<style>:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:1.5rem auto;"
             "max-width:70rem;padding:0 1rem}figure{margin:0}svg{max-width:100%;height:auto}"
             "pre{overflow-x:auto}</style></head><body>"
-            f"<h1>{escape(self.title)}</h1><figure>{self.svg}</figure><pre>{escape(self.text)}</pre></body></html>"
+            f"<h1>{escape(self.title)}</h1><figure>{self.svg}</figure>"
+            f"<pre>{escape(self.text)}</pre></body></html>"
         )

@@ -16,10 +16,11 @@ from typing import Any
 
 from classroom.pictures import svg
 from classroom.pictures.facts import clock, listed, plural, seconds, subjects
+from classroom.pictures.headline import headline
 from classroom.pictures.palette import look
 from classroom.pictures.picture import Picture, history_of
 from classroom.pictures.steps import Step, arrows, tell
-from classroom.pictures.story import headline
+from classroom.world.history import Event
 
 LEFT = 88  # pixels for the times
 SLOT = 36  # height of a line with an arrow
@@ -88,7 +89,7 @@ def sequence(
     history = history_of(run)
     names, numbers = subjects(highlight)
     told = tell(history, nodes=nodes, between=between, highlight=names, limit=limit)
-    lanes = list(nodes) if nodes is not None else _lanes(told.steps)
+    lanes = list(nodes) if nodes is not None else _lanes(told.steps, history)
     title = title or headline(history)
     plan = _plan([step for step in told.steps if _visible(step, lanes)])
     marked = {
@@ -120,18 +121,18 @@ def _nothing(title: str) -> str:
 # -- lanes --------------------------------------------------------------------------------
 
 
-def _lanes(steps: Iterable[Step]) -> list[str]:
-    """The nodes, so that arrows are short and requests go to the right; else in order of appearance."""
-    found: list[str] = []
-    pairs: list[tuple[str, str]] = []
-    for step in steps:
-        if step.kind in ("band", "start") and step.node not in found:
-            continue
-        for node in (step.node, step.to):
-            if node and node not in found:
-                found.append(node)
-        if step.kind == "request" and (step.node, step.to) not in pairs:
-            pairs.append((step.node, step.to))
+def _lanes(steps: Iterable[Step], history: Iterable[Event]) -> list[str]:
+    """The nodes, so that arrows are short and requests go to the right; else in order of appearance.
+
+    All calls of the run count, not only those that are drawn, so that the lanes of one system
+    do not change their places from run to run.
+    """
+    shown = [step for step in steps if step.kind not in ("band", "start")]
+    found = list(dict.fromkeys(node for step in shown for node in (step.node, step.to) if node))
+    pairs = list(
+        dict.fromkeys((event.node, str(event.get("to"))) for event in history if event.kind == "request")
+    )
+    pairs = [(caller, callee) for caller, callee in pairs if caller in found and callee in found]
     if not 2 < len(found) <= 7:
         return found
 
@@ -140,11 +141,12 @@ def _lanes(steps: Iterable[Step]) -> list[str]:
         total = 0.0
         for caller, callee in pairs:
             distance = place[callee] - place[caller]
-            total += abs(distance) + (0.4 if distance < 0 else 0)
+            against = 3.0 if look(caller).shape == "triangle" else 0.4
+            total += abs(distance) + (against if distance < 0 else 0)
         return total, [found.index(name) for name in order]
 
     orders: list[tuple[str, ...]] = list(permutations(found))
-    return list(min(orders, key=cost))
+    return list(sorted(orders, key=cost)[0])
 
 
 # -- lines --------------------------------------------------------------------------------
@@ -164,7 +166,8 @@ def _plan(steps: Iterable[Step]) -> _Plan:
         elif step.kind == "arrive":
             _arrive(plan, on_its_way, step, number)
         elif step.kind == "reply":
-            answers[number] = _reply(plan, on_its_way.get(number), step)
+            arrow = _reply(plan, on_its_way.get(number), step)
+            answers.setdefault(number, arrow)  # of two copies of a request, the first reply is the answer
         elif step.kind == "answer" and number in answers:
             _answer(plan, answers[number], step)
         elif step.kind in ("lost", "refused"):
@@ -172,8 +175,6 @@ def _plan(steps: Iterable[Step]) -> _Plan:
             if arrow is not None and arrow.end is None and arrow.lost is None:
                 arrow.lost = step
                 plan.lines[arrow.start].steps.append(step)
-                if step.kind == "refused" and not plan.fits(step.node, arrow.start + 1, step.at):
-                    continue
         elif step.kind == "handling":
             line = plan.last.get(step.node, max(len(plan.lines) - 1, 0))
             busy[step.node] = len(plan.working)
@@ -229,13 +230,18 @@ def _reply(plan: _Plan, request: _Arrow | None, step: Step) -> _Arrow:
 def _answer(plan: _Plan, arrow: _Arrow, step: Step) -> None:
     if arrow.end is not None:
         return
-    if arrow.back and plan.last.get(step.node) == arrow.start:
+    if arrow.back and plan.last.get(step.to) == arrow.start:
         arrow.end = arrow.start
-    elif not arrow.back and plan.fits(step.node, arrow.start, step.at):
+    elif not arrow.back and plan.fits(step.to, arrow.start, step.at):
         arrow.end = arrow.start
-        plan.last[step.node] = arrow.start
+        plan.last[step.to] = arrow.start
     else:
-        arrow.end = plan.new_line(step, step.node)
+        arrow.end = plan.new_line(step, step.to)
+
+
+def _is_over(step: Step) -> bool:
+    """Whether the caller has its answer, or gave up: the reply arrives all the same."""
+    return step.call is not None and step.call.end is not None and step.call.end.kind in ("answer", "timeout")
 
 
 # -- the drawing --------------------------------------------------------------------------
@@ -269,9 +275,10 @@ class _Drawing:
         for arrow in self.plan.arrows:
             a, b = sorted((self.index[arrow.source], self.index[arrow.target]))
             if a != b:
-                wants.append((a, b, min(svg.measure(self._label(arrow), TALK), 300) + 34))
+                bold = arrow.step.tone == "broken"
+                wants.append((a, b, min(svg.measure(arrow.step.words, TALK, bold=bold), 300) + 34))
                 if arrow.lost is not None:
-                    wants.append((a, b, min(svg.measure(arrow.lost.words, TALK), 300) + 60))
+                    wants.append((a, b, min(svg.measure(arrow.lost.words, TALK, bold=True), 300) + 34))
         for a, b, wanted in sorted(wants, key=lambda want: want[1] - want[0]):
             missing = wanted - sum(gaps[a:b])
             for i in range(a, b):
@@ -282,18 +289,14 @@ class _Drawing:
             x += gap
         return columns
 
-    @staticmethod
-    def _label(arrow: _Arrow) -> str:
-        return arrow.step.words
-
     def _note_lines(self, step: Step) -> list[str]:
-        return svg.wrap(step.words, NOTE, TALK, lines=3) or [""]
+        return svg.wrap(step.words, NOTE, TALK, bold=step.tone == "broken", lines=3) or [""]
 
     def _reach(self, step: Step) -> float:
         """How far to the right a note of this step comes."""
         if step.kind == "band" or step.kind in ("request", "arrive", "reply", "answer", "lost", "refused"):
             return 0.0
-        widest = max(svg.measure(words, TALK) for words in self._note_lines(step))
+        widest = max(svg.measure(words, TALK, bold=step.tone == "broken") for words in self._note_lines(step))
         return self.x[step.node] + 36 + widest
 
     def _rows(self) -> float:
@@ -302,19 +305,22 @@ class _Drawing:
             if line.gap:
                 y += 28
             line.top = y
-            kinds = {step.kind for step in line.steps}
-            if kinds & {"request", "reply", "arrive", "answer"}:
-                back = [s for s in line.steps if s.kind == "reply" and len(line.steps) > 1]
-                line.height = SLOT + (20 if back and back[0].words else 8 if back else 0)
-                if "lost" in kinds or "refused" in kinds:
-                    line.height = max(line.height, SLOT + 14)
-            else:
-                line.height = 12.0 + 15 * max(len(self._note_lines(step)) for step in line.steps)
-                if kinds & {"crash", "exit"}:
-                    line.height += 4
+            line.height = self._row_height(line)
             y += line.height
         foot = len(self._foot()) * 16
         return y + 14 + (foot + 6 if foot else 0)
+
+    def _row_height(self, line: _Line) -> float:
+        first, kinds = line.steps[0], {step.kind for step in line.steps}
+        if first.kind in ("answer", "arrive") and not first.words:
+            return 14.0
+        if first.kind in ("request", "reply", "arrive"):
+            back = next((step for step in line.steps[1:] if step.kind == "reply"), None)
+            height = SLOT if first.words else 16.0
+            height += 20 if back is not None and back.words else 8 if back is not None else 0
+            return height + (14 if kinds & {"lost", "refused"} else 0)
+        height = 12.0 + 15 * max(len(self._note_lines(step)) for step in line.steps)
+        return height + (4 if kinds & {"crash", "exit"} else 0)
 
     def _foot(self) -> list[str]:
         if not self.left_out:
@@ -324,7 +330,7 @@ class _Drawing:
     def _y(self, index: int) -> float:
         """Where the arrow of a line runs."""
         line = self.plan.lines[index]
-        if line.steps[0].kind in ("request", "reply"):
+        if line.steps[0].kind in ("request", "reply", "arrive") and line.steps[0].words:
             return line.top + 22
         return line.top + min(16.0, line.height / 2)
 
@@ -473,7 +479,8 @@ class _Drawing:
             y1 += 22 if arrow.step.words else 10
         y2 = self._y(arrow.end) if arrow.end is not None and arrow.end != arrow.start else y1 + 4
         x1, x2 = a + way * 6, b - way * 6
-        if arrow.end is None:
+        nobody_waits = arrow.step.kind == "reply" and arrow.lost is None and _is_over(arrow.step)
+        if arrow.end is None and not nobody_waits:
             x2 = a + (b - a) * (0.62 if arrow.lost is None or arrow.lost.kind != "refused" else 0.94)
         return x1, y1, x2, y2
 
@@ -496,7 +503,8 @@ class _Drawing:
         _, y1, _, y2 = self._ends(arrow)
         fill = {"broken": "vermillion-text", "kept": "green-text"}.get(arrow.step.tone, "ink")
         room = abs(self.x[arrow.target] - self.x[arrow.source]) - 26
-        words = svg.clip(self._label(arrow), room, TALK)
+        bold = arrow.step.tone == "broken"
+        words = svg.clip(arrow.step.words, room, TALK, bold=bold)
         way = 1 if self.x[arrow.target] > self.x[arrow.source] else -1
         anchor = "start" if way > 0 else "end"
         x = self.x[arrow.source] + way * 14
@@ -510,7 +518,7 @@ class _Drawing:
             parts.append(svg.text(x, y, words, size=TALK, anchor=anchor, fill=fill, halo=True,
                                   bold=arrow.step.tone == "broken"))  # fmt: skip
         if arrow.lost is not None:
-            words = svg.clip(arrow.lost.words, room + 10, TALK, bold=True)
+            words = svg.clip(arrow.lost.words, room, TALK, bold=True)
             x = self.x[arrow.source] + way * 14
             parts.append(svg.text(x, y2 + 17, words, size=TALK, anchor=anchor, fill="vermillion-text",
                                   bold=True, halo=True))  # fmt: skip
@@ -555,9 +563,8 @@ class _Drawing:
             style = look(step.node)
             frame = "vermillion" if broken else "green" if step.tone == "kept" else style.colour
             parts.append(svg.path(svg.d("M", x, y, "L", left, y), stroke=frame, stroke_width=1.4))
-            parts.append(svg.rect(left, y - 12, width, 15 * len(words) + 7, fill="paper", rx=4))
-            parts.append(svg.rect(left, y - 12, width, 15 * len(words) + 7, fill=f"{frame}-tint", stroke=frame,
-                                  stroke_width=1.2, rx=4))  # fmt: skip
+            frame_of: dict[str, Any] = {"stroke": frame, "stroke_width": 1.2, "rx": 4}
+            parts.append(svg.rect(left, y - 12, width, 15 * len(words) + 7, fill=f"{frame}-tint", **frame_of))
             inside = "ink"
             parts += [
                 svg.text(left + 7, y + 3.5 + 15 * i, w, size=TALK, fill=inside, bold=broken)

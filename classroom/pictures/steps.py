@@ -24,6 +24,7 @@ from classroom.pictures.facts import (
     repeated_effects,
     seconds,
     short,
+    troubled,
 )
 from classroom.world.history import Event
 
@@ -71,8 +72,8 @@ class _Teller:
 
     # -- of what a step speaks ---------------------------------------------------------
 
-    def of_message(self, message: object) -> frozenset[str]:
-        order = self.names.orders.get(str(message))
+    def of_message(self, message: object, number: int | None = None) -> frozenset[str]:
+        order = self.names.order(message, number)
         return frozenset({str(message), order} if order is not None else {str(message)})
 
     def message_of(self, call: Call) -> str | None:
@@ -94,10 +95,10 @@ class _Teller:
             found.add(order)
         message = self.message_of(call)
         if message is not None:
-            found |= self.of_message(message)
+            found |= self.of_message(message, _at(call))
         for fact in call.facts:
             if fact.get("message") is not None:
-                found |= self.of_message(fact["message"])
+                found |= self.of_message(fact["message"], fact.number)
         return frozenset(found)
 
     # -- words -------------------------------------------------------------------------
@@ -106,7 +107,11 @@ class _Teller:
         order = order_of(call.body)
         message = self.message_of(call)
         name = (
-            f"order {order}" if order is not None else self.names.of(message) if message is not None else ""
+            f"order {order}"
+            if order is not None
+            else self.names.of(message, _at(call))
+            if message is not None
+            else ""
         )
         if call.operation:
             if call.operation == "receive":
@@ -120,11 +125,13 @@ class _Teller:
     def reply(self, call: Call, reply: Event) -> tuple[str, str]:
         """What a reply says, and in which tone; "" for a plain yes."""
         leased = [fact for fact in call.facts if fact.kind == "leased"]
+        if call.end is not None and call.end.kind == "timeout" and call.end.number < reply.number:
+            return "comes too late: nobody waits for it", "broken"
         if leased:
             words = []
             for fact in leased:
                 count = fact.get("receive_count") or 1
-                words.append(self.names.of(fact["message"]) + f" ({ordinal(count)} time)")
+                words.append(self.names.of(fact["message"], fact.number) + f" ({ordinal(count)} time)")
             return listed(words), "plain"
         if any(fact.kind == "stale" for fact in call.facts):
             return "too late: the lease is over", "broken"
@@ -186,9 +193,9 @@ class _Teller:
                 "resume", event, "goes on", node, tone="quiet", about=self.working.get(node, frozenset())
             )
         elif kind in ("partition", "heal"):
-            arrow = "to" if event.get("one_way") else "and"
-            what = "is cut" if kind == "partition" else "is whole again"
-            words = f"the network from {event.get('a')} {arrow} {event.get('b')} {what}"
+            a, b = event.get("a"), event.get("b")
+            ends = f"from {a} to {b}" if event.get("one_way") else f"between {a} and {b}"
+            words = f"the network {ends} {'is cut' if kind == 'partition' else 'is whole again'}"
             yield Step("band", event, words, node, tone="broken" if kind == "partition" else "quiet")
         elif kind == "error":
             yield Step("note", event, short(event.get("error"), 90), node, tone="broken")
@@ -196,7 +203,7 @@ class _Teller:
             yield Step("commit", event, statement(event.get("statements") or ()), node,
                        about=self.working.get(node, frozenset()))  # fmt: skip
         elif kind == "handling":
-            self.working[node] = self.of_message(event.get("message"))
+            self.working[node] = self.of_message(event.get("message"), event.number)
             yield Step("handling", event, "", node, about=self.working[node])
         elif kind == "handled":
             about = self.working.pop(node, frozenset())
@@ -207,12 +214,26 @@ class _Teller:
                 yield Step("note", event, words, node, tone="broken", about=about)
         elif kind == "expired":
             words = f"the lease of {self.names.of(event['message'])} ends, no ack"
-            yield Step("note", event, words, node, tone="broken", about=self.of_message(event["message"]))
+            yield Step(
+                "note",
+                event,
+                words,
+                node,
+                tone="broken",
+                about=self.of_message(event["message"], event.number),
+            )
         elif kind == "dead":
             to = f" goes to {event['to']}" if event.get("to") else " is given up"
             why = f": {event['reason']}" if event.get("reason") else ""
             words = f"{self.names.of(event['message'])}{to}{why}"
-            yield Step("note", event, words, node, tone="broken", about=self.of_message(event["message"]))
+            yield Step(
+                "note",
+                event,
+                words,
+                node,
+                tone="broken",
+                about=self.of_message(event["message"], event.number),
+            )
         elif kind == "dropped":
             yield Step(
                 "note", event, f"{self.names.of(event.get('message'))} is dropped", node, tone="broken"
@@ -256,8 +277,14 @@ class _Teller:
             yield Step("mark", event, words, event.node, call.callee, tone="broken", **common)
 
 
+def _at(call: Call) -> int:
+    """The number of the last event of a call, by which the message that it speaks of is known."""
+    events = [*([call.request] if call.request else []), *call.arrives, *call.facts]
+    return max((event.number for event in events), default=0)
+
+
 def statement(statements: Sequence[str]) -> str:
-    """What a commit made durable, in short: "INSERT INTO charges" (the tables made beside it are left out)."""
+    """What a commit made durable, in short: "INSERT INTO charges" (without the tables made beside it)."""
     told = [words for words in statements if not words.lstrip().upper().startswith("CREATE")] or list(
         statements
     )
@@ -274,23 +301,38 @@ def statement(statements: Sequence[str]) -> str:
     return f"commit {short(words, 34)}" + (f" + {len(told) - 1}" if len(told) > 1 else "")
 
 
-def troubled(history: Sequence[Event]) -> frozenset[str]:
-    """The orders and messages to which more happened than one delivery and one ack."""
-    names = Names(history)
-    found: set[str] = set()
-    for event in history:
-        odd = event.kind in ("expired", "dead", "nacked", "stale", "dropped", "redriven")
-        if odd or (event.kind == "leased" and (event.get("receive_count") or 1) > 1):
-            found.add(str(event.get("message")))
-            if str(event.get("message")) in names.orders:
-                found.add(names.orders[str(event.get("message"))])
-    found |= {order for _, _, order in repeated_effects(history)}
-    return frozenset(found)
+def _without_empty_polls(told: Told) -> None:
+    """Leave out receives that brought nothing, and those that were refused after one that was."""
+    empty: set[int] = set()
+    refused: set[int] = set()
+    knows: set[tuple[str, str]] = (
+        set()
+    )  # (caller, callee): the caller was refused and nothing came of it since
+    for step in told.steps:
+        call = step.call
+        if step.kind != "request" or call is None:
+            continue
+        pair = call.caller, call.callee
+        if call.is_empty_poll:
+            empty.add(call.number)
+        elif call.operation == "receive" and call.end is not None and call.end.kind == "refused":
+            if pair in knows:
+                refused.add(call.number)
+            knows.add(pair)
+            continue
+        if call.replies:
+            knows.discard(pair)
+    told.steps = [s for s in told.steps if s.call is None or s.call.number not in empty | refused]
+    if empty:
+        told.left_out.append(plural(len(empty), "receive") + " that brought nothing")
+    if refused:
+        told.left_out.append(plural(len(refused), "receive") + " refused like the one before")
 
 
-def _without_empty_polls(steps: list[Step]) -> tuple[list[Step], int]:
-    empty = {step.call.number for step in steps if step.call is not None and step.call.is_empty_poll}
-    return [step for step in steps if step.call is None or step.call.number not in empty], len(empty)
+def _is_set_up(commit: Event) -> bool:
+    """Whether nothing but tables was made."""
+    made = [words.lstrip().upper().startswith("CREATE") for words in commit.get("statements") or ()]
+    return bool(made) and all(made)
 
 
 def arrows(steps: Iterable[Step]) -> int:
@@ -314,9 +356,11 @@ def tell(history: Sequence[Event], *, nodes: Iterable[str] | None = None,
     if between is not None:
         start, end = between
         told.steps = [step for step in told.steps if start <= step.at <= end]
-    told.steps, empty = _without_empty_polls(told.steps)
-    if empty:
-        told.left_out.append(plural(empty, "receive") + " that brought nothing")
+    _without_empty_polls(told)
+    seen = [step for step in told.steps if step.kind != "commit" or not _is_set_up(step.event)]
+    if len(seen) < len(told.steps):
+        told.left_out.append(plural(len(told.steps) - len(seen), "commit") + " that only made a table")
+        told.steps = seen
     if arrows(told.steps) > limit:
         _fold(told, troubled(history) | highlight, limit)
     return told
@@ -349,8 +393,11 @@ def _fold(told: Told, keep: frozenset[str], limit: int) -> None:
         if count > limit:
             rest = told.steps[index:]
             last = rest[-1].at
-            told.left_out.append(f"everything after {seconds(told.steps[index - 1].at)} ({plural(arrows(rest), 'arrow')}, "
-                                 f"until {seconds(last)}); between=(from, to) shows it")  # fmt: skip
+            more = plural(arrows(rest), "arrow")
+            since = seconds(told.steps[index - 1].at)
+            told.left_out.append(
+                f"{more} after {since}, until {seconds(last)}: between=(from, to) shows them"
+            )
             told.steps = told.steps[:index]
             return
 

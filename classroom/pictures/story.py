@@ -1,302 +1,308 @@
-"""A run in words: a few lines in plain present tense, and its one-line finding.
+"""A run in words: a few lines in plain present tense.
 
 Idea      A story tells what bears on one order: sent, received (which time), done, died, lease
           over, again. All else (polls, commits of other orders, replies that said yes) is left
-          out, and what repeats is said once with its count.
-Not here  Every event (table.py).
+          out. Each line has a weight; where there are too many, the lightest go first, so that
+          what broke is always told.
+Not here  Every event (table.py); the finding in one sentence (headline.py).
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from classroom.pictures.facts import (
     BUILT_IN,
+    Call,
     Names,
     amount,
     calls,
     deliveries,
     listed,
+    order_of,
     ordinal,
     plural,
     repeated_effects,
     seconds,
     short,
     subjects,
-    times,
+    troubled,
 )
+from classroom.pictures.headline import DONE
 from classroom.pictures.picture import history_of
 from classroom.world.history import Event
 
-DONE = {"charge": "charged", "mail": "mailed", "reserve": "reserved", "ship": "shipped", "refund": "refunded",
-        "book": "booked", "pay": "paid", "send": "sent"}  # fmt: skip
+TURN, STEP, DETAIL, ASIDE = 3, 2, 1, 0  # weights: what turns the story, a step of it, a detail, an aside
 
 
-def headline(history: Sequence[Event]) -> str:
-    """The finding of a run in one sentence, computed; plain counts where nothing stands out."""
-    again = repeated_effects(history)
-    if again:
-        (_, kind, order), events = next(iter(again.items()))
-        verb = DONE.get(kind)
-        if verb:
-            words = f"Order {order} is {verb} {times(len(events))}"
-        else:
-            words = f"{kind} happens {times(len(events))} for order {order}"
-        others = len({key[2] for key in again}) - 1
-        return words + (f", and {plural(others, 'other order')} more than once" if others else "")
-    names = Names(history)
-    dead = list(dict.fromkeys(names.of(event["message"]) for event in history if event.kind == "dead"))
-    if dead:
-        whole = listed(dead) if len(dead) <= 3 else plural(len(dead), "message")
-        return f"{whole[0].upper()}{whole[1:]} {'goes' if len(dead) == 1 else 'go'} to the dead letters"
-    nodes = list(dict.fromkeys(event.node for event in history if event.kind in ("request", "arrive")))
-    count = sum(event.kind == "request" for event in history)
-    crashes = [event.node for event in history if event.kind == "crash"]
-    lost = sum(event.kind == "lost" for event in history)
-    words = f"{plural(count, 'call')} between {listed(nodes)}" if nodes else plural(len(history), "event")
-    if history:
-        words += f" in {seconds(history[-1].at)}"
-    if crashes:
-        per = dict.fromkeys(crashes)
-        words += "; " + listed(f"{name} crashes {times(crashes.count(name))}" for name in per)
-    return words + (f"; {plural(lost, 'message')} lost" if lost else "")
+@dataclass(frozen=True, slots=True)
+class Told:
+    words: str
+    weight: int
+    message: str = ""
+    kind: str = ""
 
 
 def story(run: Any, *, about: object = None, lines: int = 8) -> list[str]:
-    """The run in 3 to `lines` lines.
+    """The run in at most `lines` lines.
 
-    about: orders or message ids, or events, to which the story keeps; by default the ones that
-    were in trouble, or the first if none was.
+    about: orders, message ids or events, to which the story keeps; by default one that was in
+    trouble, or the first if none was.
     """
     history = history_of(run)
     teller = _Storyteller(history, about)
     told = [line for event in history for line in teller.tell(event)]
-    return _shorten(_join(told), lines)
+    return [line.words for line in _shorten(_again_and_again(_joined(told)), lines)]
 
 
 class _Storyteller:
     def __init__(self, history: Sequence[Event], about: object) -> None:
         self.names = Names(history)
         self.calls = calls(history)
-        self.about, self.numbers = subjects(about)
-        if not self.about and self.numbers:
-            self.about = self._spoken_of([e for e in history if e.number in self.numbers])
-        if not self.about and not self.numbers:
-            self.about = self._worth_telling(history)
-        self.again = repeated_effects(history)
         self.given = deliveries(history)
-        self.hands: dict[str, tuple[str, int]] = {}  # node -> the message that it handles, which time
+        self.called = {call.callee for call in self.calls.values()}
+        self.about, self.numbers = subjects(about)
+        if not self.about:
+            self.about = _named_by(event for event in history if event.number in self.numbers)
+        if not self.about:
+            self.about = _worth_telling(history, self.names)
+        self.hands: dict[str, tuple[str, int]] = {}  # node -> the message that it handles, since which event
         self.down: dict[str, float] = {}
-        self.paused: dict[str, float] = {}
         self.count: dict[tuple[str, str, str], int] = {}
-        self.done: set[str] = set()  # what has been done for the message in hand: node/kind
-        self.last_seen = 0.0
 
-    def _spoken_of(self, events: Iterable[Event]) -> frozenset[str]:
-        found = set()
-        for event in events:
-            for key in ("order", "order_id", "message"):
-                if event.get(key) is not None:
-                    found.add(str(event[key]))
-        return frozenset(found)
+    # -- what bears on it --------------------------------------------------------------
 
-    def _worth_telling(self, history: Sequence[Event]) -> frozenset[str]:
-        from classroom.pictures.steps import troubled
+    def bears(self, event: Event) -> bool:
+        return event.number in self.numbers or not self.about or self.names.is_about(event, self.about)
 
-        again = [order for _, _, order in repeated_effects(history)]
-        if again:
-            return frozenset(again[:1])
-        odd = troubled(history)
-        for event in history:
-            if event.kind == "sent" and (not odd or str(event["message"]) in odd):
-                return frozenset({self.names.orders.get(str(event["message"]), str(event["message"]))})
-        return frozenset()
+    def is_subject(self, message: str, number: int) -> bool:
+        return not self.about or (self.names.order(message, number) or message) in self.about
 
-    def tells(self, event: Event) -> bool:
-        if event.number in self.numbers or not self.about:
+    def holds(self, node: str) -> bool:
+        return node in self.hands and self.is_subject(*self.hands[node])
+
+    def in_hand(self, node: str) -> str:
+        return self.names.of(*self.hands[node])
+
+    def serves(self, call: Call) -> bool:
+        """Whether a call was made for the sake of what the story is about."""
+        if not self.about or self.holds(call.caller):
             return True
-        return self.names.is_about(event, self.about)
+        spoken = [
+            (str(fact["message"]), fact.number) for fact in call.facts if fact.get("message") is not None
+        ]
+        return order_of(call.body) in self.about or any(self.is_subject(*each) for each in spoken)
 
-    def tell(self, event: Event) -> Iterable[str]:
-        kind, node = event.kind, event.node
-        if kind in ("handling", "handled"):
-            self._hands(event)
-        name = self.names.of(event["message"]) if event.get("message") is not None else ""
-        if kind == "sent" and self.tells(event):
-            delay = f", to be seen after {seconds(event['delay'])}" if event.get("delay") else ""
-            yield f"{name} is sent to the queue {event['queue']}{delay}"
-        elif kind == "leased" and self.tells(event):
-            count = event.get("receive_count") or 1
-            yield f"{event.get('consumer') or 'a consumer'} receives {name} ({ordinal(count)} time)"
-        elif kind == "handled" and self.tells(event) and str(event.get("outcome") or "ok") != "ok":
-            yield f"{node} fails at {name}: {short(event['outcome'], 90)}"
-        elif kind == "acked" and self.tells(event):
-            yield f"{self._holder(event)} acks {name}: it is gone from the queue"
-        elif kind == "nacked" and self.tells(event):
-            delay = f" for {seconds(event['delay'])}" if event.get("delay") else ""
-            yield f"{self._holder(event)} gives {name} back{delay}"
-        elif kind == "stale" and self.tells(event):
-            yield f"the {event.get('operation') or 'ack'} of {name} comes too late: its lease is over"
-        elif kind == "extended" and self.tells(event):
-            yield f"the lease of {name} is extended until {seconds(event.get('until') or event.at)}"
-        elif kind == "expired" and self.tells(event):
-            since = [
-                each
-                for each in self.given
-                if each.ended_at == event.at and each.message == str(event["message"])
-            ]
-            after = f"{seconds(event.at - since[-1].leased)} after it was received " if since else ""
-            yield f"{after}the lease of {name} ends without an ack"
-        elif kind == "dead" and self.tells(event):
-            to = f"goes to {event['to']}" if event.get("to") else "is given up"
-            often = event.get("receive_count")
-            why = str(event.get("reason") or "").replace("_", " ")
-            yield (
-                f"{name} {to} after {plural(often, 'delivery', 'deliveries')} ({why})"
-                if often
-                else f"{name} {to} ({why})"
-            )
-        elif kind == "redriven" and self.tells(event):
-            yield f"{name} is put back from {event.get('source')} to {event.get('to')}"
+    # -- one event ---------------------------------------------------------------------
+
+    def tell(self, event: Event) -> Iterable[Told]:
+        kind = event.kind
+        if kind == "handling":
+            self.hands[event.node] = str(event["message"]), event.number
+        if kind in (
+            "sent",
+            "leased",
+            "acked",
+            "nacked",
+            "stale",
+            "extended",
+            "expired",
+            "dead",
+            "redriven",
+            "dropped",
+        ):
+            if self.bears(event):
+                yield self._queue(event)
+        elif kind == "handled":
+            outcome = str(event.get("outcome") or "ok")
+            if self.bears(event) and outcome != "ok":
+                name = self.names.of(event["message"], event.number)
+                yield Told(f"{event.node} fails at {name}: {_first_words(outcome)}", DETAIL)
+            self.hands.pop(event.node, None)
         elif kind in ("crash", "pause", "start", "exit"):
             yield from self._life(event)
-        elif kind in ("lost", "refused", "reset", "timeout"):
-            yield from self._network(event)
-        elif kind in ("partition", "heal") and (not self.about or kind == "partition"):
-            what = "is cut" if kind == "partition" else "is whole again"
-            yield f"the network between {event.get('a')} and {event.get('b')} {what}"
-        elif (
-            kind not in BUILT_IN
-            and self.tells(event)
-            and (event.node != "world" or not self.about or self.names_it(event))
-        ):
-            yield self._recorded(event)
-        elif kind == "commit" and node in self.hands and self._in_hand(node):
+        elif kind == "arrive" and (event.get("copy") or 1) > 1 and self.serves(self.calls[event["call"]]):
+            yield Told(f"the {_asked(self.calls[event['call']])} arrives at {event.node} a second time", TURN)
+        elif kind in ("lost", "refused", "reset", "timeout") and event["call"] in self.calls:
+            yield from self._network(event, self.calls[event["call"]])
+        elif kind == "partition":
+            a, b = event.get("a"), event.get("b")
+            ends = f"from {a} to {b}" if event.get("one_way") else f"between {a} and {b}"
+            yield Told(f"the network {ends} is cut", STEP)
+        elif kind == "error" and (self.holds(event.node) or not self.about):
+            yield Told(f"{event.node}: {short(event.get('error'), 90)}", STEP)
+        elif kind == "commit" and self.holds(event.node):
             yield from self._commit(event)
+        elif kind not in BUILT_IN and self.bears(event):
+            yield self._recorded(event)
 
-    def names_it(self, event: Event) -> bool:
-        return self.names.is_about(event, self.about)
-
-    def _hands(self, event: Event) -> None:
-        if event.kind == "handling":
-            self.hands[event.node] = (str(event["message"]), event.get("receive_count") or 1)
-        else:
-            self.hands.pop(event.node, None)
-
-    def _in_hand(self, node: str) -> bool:
-        message = self.hands.get(node, ("", 0))[0]
-        return bool(message) and (
-            not self.about or bool({message, self.names.orders.get(message)} & self.about)
-        )
+    def _queue(self, event: Event) -> Told:
+        kind, message = event.kind, str(event["message"])
+        name = self.names.of(message, event.number)
+        if kind == "sent":
+            delay = f", hidden for {seconds(event['delay'])}" if event.get("delay") else ""
+            return Told(f"{name} is sent to the queue {event['queue']}{delay}", STEP, message, kind)
+        if kind == "leased":
+            count = event.get("receive_count") or 1
+            words = f"{event.get('consumer') or 'a consumer'} receives {name} ({ordinal(count)} time)"
+            return Told(words, TURN if count > 1 else STEP, message, kind)
+        if kind == "acked":
+            return Told(f"{self._holder(event)} acks {name}: it leaves the queue", STEP, message, kind)
+        if kind == "nacked":
+            delay = f" for {seconds(event['delay'])}" if event.get("delay") else ""
+            return Told(f"{self._holder(event)} gives {name} back{delay}", STEP, message, kind)
+        if kind == "stale":
+            what = event.get("operation") or "ack"
+            words = f"{self._holder(event)}'s {what} of {name} comes too late: its lease is over"
+            return Told(words, STEP, message, kind)
+        if kind == "extended":
+            until = seconds(event.get("until") or event.at)
+            return Told(f"the lease of {name} is extended until {until}", DETAIL, message, kind)
+        if kind == "expired":
+            held = [d for d in self.given if d.message == message and d.ended_at == event.at]
+            after = f"{seconds(event.at - held[-1].leased)} after it was received, " if held else ""
+            return Told(f"{after}the lease of {name} ends without an ack", TURN, message, kind)
+        if kind == "dead":
+            to = f"goes to {event['to']}" if event.get("to") else "is given up"
+            often = event.get("receive_count")
+            after = f" after {plural(often, 'delivery', 'deliveries')}" if often else ""
+            return Told(f"{name} {to}{after} ({_plain(event.get('reason'))})", TURN, message, kind)
+        if kind == "redriven":
+            return Told(
+                f"{name} is put back from {event.get('source')} to {event.get('to')}", TURN, message, kind
+            )
+        return Told(f"the queue {event.get('queue')} drops {name}", TURN, message, kind)
 
     def _holder(self, event: Event) -> str:
         for delivery in reversed(self.given):
-            if delivery.message == str(event["message"]) and delivery.leased <= event.at:
-                if event.get("receipt") in (None, delivery.receipt):
-                    return delivery.consumer
+            same = delivery.message == str(event["message"]) and delivery.leased <= event.at
+            if same and event.get("receipt") in (None, delivery.receipt):
+                return delivery.consumer
         return "the consumer"
 
-    def _commit(self, event: Event) -> Iterable[str]:
-        wrote = [
-            words
-            for words in event.get("statements") or ()
-            if not words.lstrip().upper().startswith("CREATE")
-        ]
-        if wrote and any(
-            words.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE")) for words in wrote
-        ):
-            message, _ = self.hands[event.node]
-            tables = listed(dict.fromkeys(filter(None, (_table(words) for words in wrote))))
-            yield f"{event.node} commits to {tables} for {self.names.of(message)}"
+    def _commit(self, event: Event) -> Iterable[Told]:
+        wrote = [words for words in event.get("statements") or () if _writes(words)]
+        if wrote:
+            name = self.in_hand(event.node)
+            yield Told(
+                f"{event.node} commits to {listed(dict.fromkeys(map(_table, wrote)))} for {name}", DETAIL
+            )
 
-    def _life(self, event: Event) -> Iterable[str]:
+    def _life(self, event: Event) -> Iterable[Told]:
         node, kind = event.node, event.kind
-        holds = self._in_hand(node) if node in self.hands else False
-        bears = holds or not self.about or event.number in self.numbers or self._serves(node)
-        message = self.hands.get(node, ("", 0))[0]
+        holds = self.holds(node)
+        told = holds or not self.about or node in self.called or event.number in self.numbers
         if kind == "crash":
+            unacked = self._unacked(node, event.at) if holds else ""
             self.hands.pop(node, None)
-            if bears:
+            if told:
                 self.down[node] = event.at
-                what = f", with {self.names.of(message)} in hand and no ack sent" if holds and not self._was_acked(
-                    message, event.at) else ""  # fmt: skip
-                yield f"{node} crashes{what}"
+                yield Told(f"{node} crashes{unacked}", TURN)
         elif kind == "start" and node in self.down:
-            yield f"{seconds(event.at - self.down.pop(node))} later {node} starts again"
-        elif kind == "pause" and bears:
+            yield Told(f"{seconds(event.at - self.down.pop(node))} later {node} starts again", DETAIL)
+        elif kind == "pause" and told:
             lasts = f" for {seconds(event['lasts'])}" if event.get("lasts") is not None else ""
-            yield f"{node} pauses{lasts}" + (f" with {self.names.of(message)} in hand" if holds else "")
-        elif kind == "exit" and event.get("error") and bears:
-            yield f"{node} ends by an error: {short(event['error'], 80)}"
+            yield Told(
+                f"{node} pauses{lasts}" + (f" with {self.in_hand(node)} in hand" if holds else ""), TURN
+            )
+        elif kind == "exit" and event.get("error") and told:
+            yield Told(f"{node} ends by an error: {_first_words(event['error'])}", TURN)
 
-    def _was_acked(self, message: str, at: float) -> bool:
-        return any(
+    def _unacked(self, node: str, at: float) -> str:
+        message, _ = self.hands[node]
+        acked = any(
             d.message == message and d.ended == "acked" and (d.ended_at or 0) <= at for d in self.given
         )
+        return ", after the ack" if acked else f" with {self.in_hand(node)} in hand, before any ack"
 
-    def _serves(self, node: str) -> bool:
-        """Whether a node that holds no message has a part in this: it is called, and not a worker."""
-        return any(call.callee == node for call in self.calls.values())
-
-    def _network(self, event: Event) -> Iterable[str]:
-        call = self.calls.get(event["call"])
-        if call is None:
+    def _network(self, event: Event, call: Call) -> Iterable[Told]:
+        if not self.serves(call):
             return
-        spoken = {str(fact["message"]) for fact in call.facts if fact.get("message") is not None}
-        order = None
-        if isinstance(call.body, dict):
-            from classroom.pictures.facts import order_of
-
-            order = order_of(call.body)
-        subject = {order} | spoken | {self.names.orders.get(message) for message in spoken}
-        in_hand = self._in_hand(call.caller) if call.caller in self.hands else False
-        if self.about and not (subject & self.about) and not in_hand:
-            return
-        what = (
-            f"{call.operation} to {call.queue}"
-            if call.operation
-            else f"{call.method} {call.path.split('?')[0]}"
-        )
-        if event.kind == "lost":
-            if event.get("part") == "reply":
-                yield f"{call.callee} has done the {what}, but its reply to {call.caller} is lost"
-            else:
-                yield f"the {what} from {call.caller} to {call.callee} is lost"
+        what = _asked(call)
+        if event.kind == "lost" and event.get("part") == "reply":
+            yield Told(f"{call.callee} has done the {what}, but its reply to {call.caller} is lost", TURN)
+        elif event.kind == "lost":
+            yield Told(f"the {what} from {call.caller} to {call.callee} is lost", TURN)
         elif event.kind == "refused":
-            yield f"{call.callee} is down: the {what} from {call.caller} is refused"
+            yield Told(f"{call.callee} is down: the {what} from {call.caller} is refused", STEP)
         elif event.kind == "reset":
-            yield f"{call.callee} dies at the {what} from {call.caller}, who cannot know whether it was done"
+            yield Told(
+                f"{call.callee} dies at the {what}: {call.caller} cannot know whether it was done", STEP
+            )
         else:
-            yield f"{call.caller} gives up waiting for {call.callee} after {seconds(event.get('after') or 0)}"
+            after = f" after {seconds(event['after'])}" if event.get("after") is not None else ""
+            yield Told(f"{call.caller} gives up waiting for {call.callee}{after}", DETAIL)
 
-    def _recorded(self, event: Event) -> str:
+    def _recorded(self, event: Event) -> Told:
         order = event.get("order", event.get("order_id"))
-        key = (event.node, event.kind, str(order))
-        verb = DONE.get(event.kind)
-        money = f" {amount(event['amount'])}" if event.get("amount") is not None else ""
-        forwhat = f" for order {order}" if order is not None else ""
+        verb, who = DONE.get(event.kind), event.node
+        of_order = f" for order {order}" if order is not None else ""
         if event.get("repeated"):
-            return (
-                f"the {event.node} is asked to {event.kind} again{forwhat}, knows the key, and does nothing"
-            )
-        self.count[key] = self.count.get(key, 0) + 1
-        again = {1: "", 2: " again"}.get(self.count[key], f" for the {ordinal(self.count[key])} time")
-        if verb and event.node == "card":
-            return (
-                f"the card is {verb}{again}{money}{forwhat}"
-                if not again
-                else f"the card is {verb}{again}{forwhat}"
-            )
-        rest = [
-            f"{k} {short(v, 30)}"
-            for k, v in event.data.items()
-            if k not in ("order", "order_id") and v is not None
-        ]
+            words = f"the {who} is asked to {event.kind} again{of_order}, knows the key, and does nothing"
+            return Told(words, STEP)
+        key = (who, event.kind, str(order))
+        self.count[key] = count = self.count.get(key, 0) + 1
+        again = {1: "", 2: " again"}.get(count, f" for the {ordinal(count)} time")
+        weight = TURN if count > 1 or verb else STEP
+        if verb and who == "card":
+            money = f" {amount(event['amount'])}" if event.get("amount") is not None else ""
+            return Told(f"the card is {verb}{again}{money if not again else ''}{of_order}", weight)
         if verb and order is not None:
-            return f"{event.node}: order {order} is {verb}{again}"
-        words = event.kind.replace("_", " ")
-        return f"{event.node}: {words}{forwhat}{again}" + (
-            f" ({', '.join(rest)})" if rest and order is None else ""
+            return Told(f"{who}: order {order} is {verb}{again}", weight)
+        rest = [
+            f"{key} {short(value, 30)}"
+            for key, value in event.data.items()
+            if "order" not in key and value is not None
+        ]
+        facts = f" ({', '.join(rest)})" if rest else ""
+        name = "" if who == "world" else f"{who}: "
+        return Told(f"{name}{event.kind.replace('_', ' ')}{of_order}{again}{facts}", weight)
+
+
+# -- which, and in what words -------------------------------------------------------------
+
+
+def _named_by(events: Iterable[Event]) -> frozenset[str]:
+    keys = ("order", "order_id", "message")
+    return frozenset(str(event[key]) for event in events for key in keys if event.get(key) is not None)
+
+
+def _worth_telling(history: Sequence[Event], names: Names) -> frozenset[str]:
+    again = [order for _, _, order in repeated_effects(history)]
+    if again:
+        return frozenset(again[:1])
+    odd = troubled(history)
+    for event in history:
+        name = (
+            str(names.order(event["message"], event.number) or event["message"])
+            if event.kind == "sent"
+            else ""
         )
+        if name and (not odd or name in odd):
+            return frozenset({name})
+    return frozenset()
+
+
+def _asked(call: Call) -> str:
+    return (
+        f"{call.operation} on {call.queue}" if call.operation else f"{call.method} {call.path.split('?')[0]}"
+    )
+
+
+def _plain(reason: object) -> str:
+    return str(reason or "no reason given").replace("_", " ")
+
+
+def _first_words(error: object) -> str:
+    """An error, as far as its first sentence or clause."""
+    words = short(error, 200)
+    for end in (". ", ", for ", "; "):
+        words = words.split(end)[0]
+    return short(words, 90)
+
+
+def _writes(statement: str) -> bool:
+    return statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE", "REPLACE"))
 
 
 def _table(statement: str) -> str:
@@ -305,31 +311,72 @@ def _table(statement: str) -> str:
     for key in ("INTO", "UPDATE", "FROM"):
         if key in upper and upper.index(key) + 1 < len(words):
             return words[upper.index(key) + 1]
-    return ""
+    return "its database"
 
 
-def _join(told: list[str]) -> list[str]:
-    """The same line twice in a row is said once, with its count."""
-    found: list[tuple[str, int]] = []
+# -- making it short ----------------------------------------------------------------------
+
+
+def _joined(told: list[Told]) -> list[Told]:
+    """A lease that ends and the delivery that follows at once are one line."""
+    found: list[Told] = []
     for line in told:
-        if found and found[-1][0] == line:
-            found[-1] = (line, found[-1][1] + 1)
+        before = found[-1] if found else None
+        if before and before.kind == "expired" and line.kind == "leased" and line.message == before.message:
+            found[-1] = Told(f"{before.words}; {line.words}", TURN, line.message, "again")
         else:
-            found.append((line, 1))
-    return [line + (f" ({times(count)})" if count > 1 else "") for line, count in found]
+            found.append(line)
+    return found
 
 
-def _shorten(told: list[str], lines: int) -> list[str]:
-    """The beginning and the end; what is between is counted."""
-    if len(told) <= lines:
-        return told
-    told = [line for line in told if " commits to " not in line] if len(told) > lines else told
-    if len(told) <= lines:
-        return told
-    head = lines // 2
-    tail = lines - head - 1
-    return [
-        *told[:head],
-        f"… {plural(len(told) - head - tail, 'more step')} of the same kind …",
-        *told[-tail:],
-    ]
+def _again_and_again(told: list[Told]) -> list[Told]:
+    """A round of the same lines is told once, with how often it comes again.
+
+    Two lines are the same if they differ only in their counts (second, third) and times.
+    """
+    found: list[Told] = []
+    index = 0
+    shapes = [_shape(line.words) for line in told]
+    while index < len(told):
+        for length in (1, 2, 3, 4):
+            rounds = 1
+            while (
+                shapes[index : index + length]
+                == shapes[index + rounds * length : index + (rounds + 1) * length]
+            ):
+                rounds += 1
+            if rounds > 1 and rounds * length >= 3:
+                found += told[index : index + length]
+                last = told[index + rounds * length - 1]
+                more = f"the same happens {plural(rounds - 1, 'more time', 'more times')}"
+                ends = f", until: {last.words}" if length == 1 or last.kind in ("again", "leased") else ""
+                found.append(Told(more + ends, TURN))
+                index += rounds * length
+                break
+        else:
+            found.append(told[index])
+            index += 1
+    return found
+
+
+def _shape(words: str) -> str:
+    kept = []
+    for word in words.split():
+        counts = any(letter.isdigit() for letter in word) or word.strip("(;,") in _COUNTS
+        kept.append("#" if counts else word)
+    return " ".join(kept)
+
+
+_COUNTS = frozenset(ordinal(count) for count in range(10)) | {"again", "for", "the", "time", "ms", "s"}
+
+
+def _shorten(told: list[Told], lines: int) -> list[Told]:
+    """At most `lines`: the lightest lines go first, and among equals those in the middle."""
+    told = list(told)
+    for weight in (ASIDE, DETAIL, STEP, TURN):
+        while len(told) > lines:
+            light = [i for i, line in enumerate(told) if line.weight <= weight and 0 < i < len(told) - 1]
+            if not light:
+                break
+            told.pop(min(light, key=lambda i: (abs(i - len(told) / 2), i)))
+    return told

@@ -183,7 +183,7 @@ def rect(
     *,
     fill: str | None = "none",
     stroke: str | None = None,
-    **more: object,
+    **more: Any,
 ) -> str:
     return element("rect", x=x, y=y, width=width, height=height, **paint(fill=fill, stroke=stroke), **more)
 

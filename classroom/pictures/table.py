@@ -16,6 +16,7 @@ from classroom.pictures.steps import Step, tell
 from classroom.world.history import Event
 
 WIDTH = 100  # columns
+LEFT = 'style="text-align:left"'
 HEADINGS = ("#", "time", "who", "what happened")
 Row = tuple[int, float, str, str]  # number of the event, seconds, who, what
 
@@ -41,14 +42,14 @@ class Table:
 
     def html(self) -> str:
         cells = "".join(
-            f'<tr><td style="text-align:right">{index}</td><td style="text-align:right">{at:.3f} s</td>'
-            f'<td style="text-align:left">{escape(name)}</td><td style="text-align:left">{escape(what)}</td></tr>'
+            f"<tr><td>{index}</td><td>{at:.3f} s</td>"
+            f"<td {LEFT}>{escape(name)}</td><td {LEFT}>{escape(what)}</td></tr>"
             for index, at, name, what in self.rows
         )
-        head = "".join(f'<th scope="col" style="text-align:left">{each}</th>' for each in HEADINGS)
+        head = "".join(f'<th scope="col" {LEFT}>{each}</th>' for each in HEADINGS)
         foot = f"<p><small>Left out: {escape('; '.join(self.left_out))}.</small></p>" if self.left_out else ""
         return (
-            f'<table><caption style="text-align:left">{escape(self.title)}</caption>'
+            f"<table><caption {LEFT}>{escape(self.title)}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{cells}</tbody></table>{foot}"
         )
 
