@@ -34,10 +34,12 @@ def read(path: Path) -> NotebookNode:
     """An authored notebook, held against the format. Raises NotebookError."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(raw, dict) or raw.get("nbformat") != 4 or not isinstance(raw.get("cells"), list):
+            raise ValueError("it is no notebook of format 4")
         nb = rejoin_lines(nbformat.from_dict(raw))  # sources come as lists of lines
     except (OSError, ValueError) as error:
         raise NotebookError(f"{path.name}: {str(error).splitlines()[0]}") from error
-    ids = [cell.get("id", "") for cell in nb.get("cells", [])]
+    ids = [cell.get("id", "") for cell in nb.cells]
     for cell_id in ids:
         if not ID.fullmatch(cell_id) or ids.count(cell_id) > 1:
             raise NotebookError(f"{path.name}: cell ids must be there and differ; see {cell_id!r}")

@@ -114,6 +114,9 @@ def _objections(node: ast.AST, imported: Mapping[str, str], local: set[str]) -> 
                 yield f"`{root}.{name}` reaches for a module by way of another"
             if not isinstance(ctx, ast.Load) and root is not None and root not in local:
                 yield f"it changes `{ast.unparse(node)}`, which is not the answer's own"
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Name) and child.id == "getattr" and child is not getattr(node, "func", None):
+            yield "`getattr` under another name"
     if "check" in _binds(node):
         yield "it gives the name `check` another meaning"
 
@@ -132,7 +135,7 @@ def _import(module: str) -> Iterator[str]:
     if root in ALLOWED and not any(part in ATTRIBUTES for part in module.split(".")):
         return
     yield (
-        f"import of {module or root!r}: an answer may import httpx, minibroker, services and "
+        f"import of {module}: an answer may import httpx, minibroker, services and "
         "the everyday modules of the standard library (json, sqlite3, hashlib, asyncio, ...)"
     )
 
