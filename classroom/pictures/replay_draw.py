@@ -43,7 +43,8 @@ def style(body: str) -> str:
     sheet = squeeze(resources.files(__package__).joinpath("replay_stage.css").read_text(encoding="utf-8"))
     painted = sorted(set(re.findall(r"\bbop-([fs])-([a-z-]+)", body)))
     used = {name for _, name in painted}
-    names = sorted(used.union(re.findall(r"--bop-([a-z-]+)", sheet + body)) & PAINTS.keys())
+    around = resources.files(__package__).joinpath("replay.css").read_text(encoding="utf-8")
+    names = sorted(used.union(re.findall(r"--bop-([a-z-]+)", sheet + body + around)) & PAINTS.keys())
     for what, name in painted:
         sheet += f".bop-{what}-{name}{{{'fill' if what == 'f' else 'stroke'}:var(--bop-{name})}}"
     light, dark = (";".join(f"--bop-{name}:{PAINTS[name][side]}" for name in names) for side in (0, 1))
@@ -59,28 +60,25 @@ def squeeze(sheet: str) -> str:
     return re.sub(r"\s*([{};,])\s*", r"\1", re.sub(r"\s+", " ", sheet)).strip()
 
 
-def draw(story: Story, place_for: Layout, *, still: bool, styled: bool, alt: str) -> str:
-    """The stage at the story's still beat. still: with the moment's words; styled: with its style sheet."""
+def draw(story: Story, place_for: Layout, *, alt: str) -> str:
+    """The stage at the story's still beat, a whole SVG document with its style sheet."""
     state = state_at(story, story.still)
     parts = [svg.element("rect", width=place_for.width, height=place_for.height, rx=8, class_="paper")]
     parts += [_edge(story, place_for, number, state) for number in range(len(story.stage.edges))]
     for number, place in enumerate(story.stage.places):
         parts.append(_place(story, number, place, place_for.spots[number], state))
-    parts.append(svg.element("g", *(_moving(story, place_for) if still else ["<!---->"]), class_="moving"))
+    parts.append(svg.element("g", *_moving(story, place_for), class_="moving"))
     if story.beats:
         beat = story.beats[story.still]
         parts.append(_words(20, 30, f"t = {beat.at:.3f} s", "clock"))
-        if still:
-            room = place_for.width - 150
-            words = svg.clip(beat.words[:1].upper() + beat.words[1:], room, 14, bold=True)
-            parts.append(_words(134, 30, words, "moment"))
+        words = svg.clip(beat.words[:1].upper() + beat.words[1:], place_for.width - 150, 14, bold=True)
+        parts.append(_words(134, 30, words, "moment"))
     parts.append(_key(place_for.height - 16))
     body = "".join(parts)
-    sheet = f"<style>{style(body)}</style>" if styled else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="bop bop-stage" role="img" aria-label="{svg.escape(alt)}" '
         f'viewBox="0 0 {place_for.width:g} {place_for.height:g}" width="{place_for.width:g}" '
-        f'height="{place_for.height:g}" font-family="{svg.FONT}" font-size="13">{sheet}{body}</svg>'
+        f'height="{place_for.height:g}" font-family="{svg.FONT}" font-size="13"><style>{style(body)}</style>{body}</svg>'
     )
 
 
@@ -88,13 +86,14 @@ def _key(y: float) -> str:
     """What the three shapes that travel mean."""
     return svg.element(
         "g",
-        svg.element("path", d="M-8 -7L9 0L-8 7L-4 0Z", class_="dart", transform=f"translate(28 {y:g})"),
-        _words(42, y + 4, "request", "note"),
-        svg.element("circle", cx=110, cy=y, r=6, class_="ring"),
-        _words(122, y + 4, "reply", "note"),
-        svg.element("rect", x=166, y=y - 9, width=22, height=18, rx=4, class_="envelope"),
-        _words(195, y + 4, "message", "note"),
+        svg.element("path", d="M-8 -7L9 0L-8 7L-4 0Z", class_="dart", transform=f"translate(28 0)"),
+        _words(42, 4, "request", "note"),
+        svg.element("circle", cx=110, r=6, class_="ring"),
+        _words(122, 4, "reply", "note"),
+        svg.element("rect", x=166, y=-9, width=22, height=18, rx=4, class_="envelope"),
+        _words(195, 4, "message", "note"),
         class_="key",
+        transform=f"translate(0 {y:g})",
     )
 
 
@@ -119,12 +118,18 @@ def _edge(story: Story, place_for: Layout, number: int, state: State) -> str:
     curve = place_for.curves[number]
     x, y = on_curve(curve, 0.5)
     data = svg.d("M", *curve[:2], "C", *curve[2:])
-    gap = svg.element("circle", cx=x, cy=y, r=15, class_="gap") + svg.cross(x, y, 7)
+    gap = svg.element("circle", r=15, class_="gap") + svg.cross(0, 0, 7)
     names = [story.stage.places[i].name for i in story.stage.edges[number]]
     return svg.element(
         "g",
         svg.element("path", d=data, class_="wire"),
-        svg.element("g", gap, _words(x, y - 20, "cut", "cut-word", "middle"), class_="cut-mark"),
+        svg.element(
+            "g",
+            gap,
+            _words(0, -20, "cut", "cut-word", "middle"),
+            class_="cut-mark",
+            transform=f"translate({svg.number(x)} {svg.number(y)})",
+        ),
         class_="edge cut" if number in state.cut else "edge",
         data_e=str(number),
         data_curve=" ".join(svg.number(value) for value in curve),

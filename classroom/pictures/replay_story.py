@@ -38,6 +38,7 @@ SAFE, LOST, REFUSED, TOO_LATE, AT_THE_DOOR = range(5)  # what becomes of it
 
 DWELL = (0.05, 0.4, 1.6)  # story seconds given to an event of weight 0, 1, 2
 TRAVEL = 0.7  # story seconds of a journey
+BACK = 0.45  # the same, of a plain reply
 BRIEF = 0.2  # the same, of routine
 IDLE = 0.5  # virtual seconds from which on nothing happening is an idle stretch
 
@@ -81,6 +82,7 @@ class Story:
     travels: list[Travel]
     queues: list[tuple[int, str]]  # place, name
     messages: list[str]  # the subject of each message
+    bodies: list[str]  # the body of each message, in short
     metrics: list[str]
     bands: list[tuple[int, int, str, str]]  # first beat, last beat (-1: open), kind, words
     trouble: list[str]  # subjects with which something went wrong, worst first
@@ -97,7 +99,7 @@ class _Teller:
     def __init__(self, history: Sequence[Event], about: str | None) -> None:
         self.history = history
         self.stage = stage_of(history)
-        self.story = Story(self.stage, [], [], [], [], [], [], [], 0)
+        self.story = Story(self.stage, [], [], [], [], [], [], [], [], 0)
         for number, place in enumerate(self.stage.places):
             self.story.queues += [(number, queue) for queue, _ in place.queues]
         self._messages: dict[str, int] = {}
@@ -191,6 +193,7 @@ class _Teller:
             self._messages[key] = len(self.story.messages)
             subject = self.story.beats[-1].subject
             self.story.messages.append(subject)
+            self.story.bodies.append("" if event.get("body") is None else short(event["body"], 120))
         return self._messages[key]
 
     def _queue(self, event: Event, beat: Beat) -> None:
@@ -265,7 +268,7 @@ class _Teller:
                     beat.idle = min(2.6, 0.9 + 0.55 * math.log10(gap / IDLE))
                 pos += DWELL[before.weight] + beat.idle
                 for travel in ends.get(number, ()):
-                    takes = BRIEF if travel.shape == ROUTINE else TRAVEL
+                    takes = {ROUTINE: BRIEF, REPLY: BACK}.get(travel.shape, TRAVEL)
                     due = self.story.beats[travel.start].pos + takes
                     if due > pos and gap < IDLE:
                         beat.idle += due - pos if gap > 0 else 0.0

@@ -395,7 +395,7 @@ class Narrator:
         ]
         tail = f" ({', '.join(rest)})" if rest else ""
         if count > 1:
-            return Said(f"{event.node}: {subject} has its {ordinal(count)} {event.kind}{tail}", 2, subject)
+            return Said(f"{subject} has its {ordinal(count)} {event.kind} at {event.node}{tail}", 2, subject)
         return Said(f"{event.node}: {event.kind}{' of ' + subject if subject else ''}{tail}", 1, subject)
 
 
