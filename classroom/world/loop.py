@@ -4,27 +4,38 @@ Idea      With nothing ready to run, real time would pass until the next timer. 
           is set to it instead. There is no selector, hence no socket: whatever a task waits for
           comes from another task, so the order of all that happens follows from the seed alone.
 Not here  What crosses the network (network.py); the thread and the watchdog (simulated.py).
-Mind      It uses attributes of asyncio's BaseEventLoop that are private (_ready, _scheduled,
-          _run_once): tests/world/test_loop.py runs on every Python that the course supports.
+          What comes at one instant comes in the order in which it was asked for, and tasks in a set
+          stand in the order of their birth, wherever in memory they happen to lie.
+Mind      It uses attributes of asyncio that are private (_ready, _stopping, _run_once; a handle's
+          _context, _cancelled, _run): tests/world/test_loop.py names them all, and runs on every
+          Python that the course supports.
 Source    trio.testing.MockClock; FoundationDB's simulation (W. Wilson, Strange Loop 2014).
 """
 
 import asyncio
 import contextvars
-import functools
 import heapq
 import inspect
 import linecache
 import os
+import sysconfig
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from random import Random
 from typing import Any, NoReturn
 
+import minibroker
 from classroom.world.process import Process, running
 
 HAIR = 1e-9  # seconds by which a timer is late, as in life; exact ones made a rate limiter spin for ever
-SPIN = 100_000  # steps at one and the same instant after which somebody is spinning
-LIBRARIES = (os.path.dirname(asyncio.__file__), os.sep + "site-packages" + os.sep, os.path.dirname(__file__))
+SPIN, TICK = 100_000, 0.001  # turns of the loop in less than a tick (seconds): somebody is spinning
+KEPT = 10_000  # tasks; among more of them, those that have ended are let go
+LIBRARIES = (
+    sysconfig.get_path("stdlib"),
+    os.sep + "site-packages" + os.sep,
+    str(Path(__file__).parent),
+    str(Path(minibroker.__file__).parent),
+)
 
 
 class Stuck(RuntimeError):
@@ -61,6 +72,23 @@ def _refuse(what: str) -> Callable[..., Any]:
     return refuse
 
 
+class VirtualTask(asyncio.Task):
+    """A task whose place in a set follows from its number, not from its address in memory.
+
+    asyncio keeps tasks in sets: a TaskGroup cancels them, and asyncio.wait() hands them out, in
+    the order of such a set.
+    """
+
+    __slots__ = ("number",)
+
+    def __init__(self, number: int, coroutine: Coroutine[Any, Any, Any], **options: Any) -> None:
+        self.number = number
+        super().__init__(coroutine, **options)
+
+    def __hash__(self) -> int:
+        return self.number
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """limit: virtual seconds; shuffle: a Random that permutes the tasks that are ready, or None."""
 
@@ -69,28 +97,53 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.limit = limit
         self.shuffle = shuffle
         self.steps = 0
-        self.stop_with: BaseException | None = None  # set from outside by the watchdog, from inside by the world
-        self.tasks: dict[asyncio.Task[Any], Process | None] = {}  # strong: nothing is collected while the run lasts
+        self.stop_with: BaseException | None = None  # set by the watchdog, or by the world
+        self.on_exit: Callable[[Process, SystemExit], bool] = lambda process, error: False  # after sys.exit()
+        self.tasks: dict[asyncio.Task[Any], Process | None] = {}  # strong: nothing is collected mid-run
+        self._born = 0  # tasks so far
+        self._keep = KEPT
         self._generators: list[Any] = []
         self._clock = 0.0
-        self._spun = 0
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []  # a heap; equal times go by number
+        self._timed = 0  # timers so far
+        self._turns, self._turns_since = 0, 0.0  # since when (seconds) they are counted
 
     # ---- what asyncio asks of a loop -------------------------------------------------
 
     def time(self) -> float:
         return self._clock
 
-    def create_task(
+    def create_task(  # type: ignore[override]
         self, coro: Coroutine[Any, Any, Any], *, context: contextvars.Context | None = None, **options: Any
     ) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = super().create_task(coro, context=context, **options)
+        self._check_closed()  # type: ignore[attr-defined]
+        self._born += 1
+        if options.get("name") is None:
+            options["name"] = f"Task-{self._born}"  # asyncio's own numbers go on from run to run
+        task = VirtualTask(self._born, coro, loop=self, context=context, **options)
         task._log_destroy_pending = False  # type: ignore[attr-defined]
         self.tasks[task] = running.get() if context is None else context.get(running)
-        if len(self.tasks) > 10_000:  # those that ended by themselves need no keeping
-            self.tasks = {task: process for task, process in self.tasks.items() if not task.done()}
+        if len(self.tasks) > self._keep:  # who ended, and lost no exception, needs no keeping
+            self.tasks = {
+                task: process
+                for task, process in self.tasks.items()
+                if not task.done() or task._log_traceback
+            }
+            self._keep = KEPT + 2 * len(self.tasks)
         return task
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        self._check_closed()  # type: ignore[attr-defined]
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        self._timed += 1
+        heapq.heappush(self._timers, (when, self._timed, timer))
+        return timer
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
         """Runs `func` here and now: a thread would run on the wall clock."""
         future = self.create_future()
         try:
@@ -103,6 +156,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     create_server = _refuse("a server")
     create_datagram_endpoint = _refuse("a socket")
     getaddrinfo = _refuse("a look-up of an address")
+    create_unix_connection = _refuse("a connection")
+    create_unix_server = _refuse("a server")
     subprocess_exec = _refuse("a subprocess")
     subprocess_shell = _refuse("a subprocess")
 
@@ -121,24 +176,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
     # ---- the virtual clock -----------------------------------------------------------
 
     def _run_once(self) -> None:
-        timers: list[Any] = self._scheduled  # type: ignore[attr-defined]
         ready: Any = self._ready  # type: ignore[attr-defined]
-        while timers and (timers[0]._cancelled or _is_dead(timers[0])):
-            heapq.heappop(timers)._scheduled = False
-        if ready or self._stopping:  # type: ignore[attr-defined]
-            self._spun += 1
-            if self._spun > SPIN:
-                raise Spinning(
-                    f"{SPIN:,} turns of the loop at t={self._clock:.3f} s and the clock did not move: "
-                    "a `while` around `await asyncio.sleep(0)`? Wait for a time or for an event."
-                )
-        else:
-            self._spun = 0
-            self._jump(timers)
-        while timers and timers[0]._when <= self._clock:
-            timer = heapq.heappop(timers)
-            timer._scheduled = False
-            ready.append(timer)
+        if not ready and not self._stopping:  # type: ignore[attr-defined]
+            self._jump()
+        self._notice_spinning()
+        timers = self._timers
+        while timers and timers[0][0] <= self._clock:
+            ready.append(heapq.heappop(timers)[2])
         batch = list(ready)
         ready.clear()
         for handle in self._shuffled(batch) if self.shuffle else batch:
@@ -152,28 +196,46 @@ class VirtualLoop(asyncio.BaseEventLoop):
                     process.held.append(handle)
                     continue
             self.steps += 1
-            handle._run()
+            try:
+                handle._run()
+            except SystemExit as error:
+                if process is None or not self.on_exit(process, error):
+                    raise
             if self.stop_with is not None:
                 raise self.stop_with
 
-    def _jump(self, timers: list[Any]) -> None:
+    def _jump(self) -> None:
+        timers = self._timers
+        while timers and (timers[0][2].cancelled() or _is_dead(timers[0][2])):
+            heapq.heappop(timers)
         if not timers:
             raise Deadlock(
                 f"t={self._clock:.3f} s: every task waits for ever. A call without a timeout? "
                 "A queue or an event that nobody will fill or set?"
             )
-        if timers[0]._when > self.limit:
+        if timers[0][0] > self.limit:
             raise OutOfTime(
                 f"the scenario was still running at its limit of {self.limit:g} s. "
                 "Does a loop in it never end? Otherwise give simulate(..., limit=) more seconds."
             )
-        self._clock = max(self._clock, timers[0]._when) + HAIR
+        self._clock = max(self._clock, timers[0][0]) + HAIR
+
+    def _notice_spinning(self) -> None:
+        self._turns += 1
+        if self._clock - self._turns_since >= TICK:
+            self._turns, self._turns_since = 0, self._clock
+        elif self._turns > SPIN:
+            raise Spinning(
+                f"{SPIN:,} turns of the loop at t={self._clock:.3f} s and the clock hardly moved: "
+                "a `while` around `await asyncio.sleep(0)`? Wait for a time or for an event."
+            )
 
     def _shuffled(self, batch: list[Any]) -> list[Any]:
         """Permutes the steps of tasks; other callbacks keep their places."""
         assert self.shuffle is not None
-        places = [i for i, handle in enumerate(batch) if isinstance(getattr(handle._callback, "__self__", None), asyncio.Task)]
-        moved = self.shuffle.sample([batch[i] for i in places], len(places))
+        owners = (getattr(handle._callback, "__self__", None) for handle in batch)
+        places = [place for place, owner in enumerate(owners) if isinstance(owner, asyncio.Task)]
+        moved = self.shuffle.sample([batch[place] for place in places], len(places))
         for place, handle in zip(places, moved, strict=True):
             batch[place] = handle
         return batch
@@ -182,7 +244,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def later(self, seconds: float, function: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:
         """Call `function` as the world itself, whoever asks: it outlives a crash of the asker."""
-        return self.call_later(seconds, functools.partial(function, *args), context=contextvars.Context())
+        return self.call_later(seconds, function, *args, context=contextvars.Context())
 
     def resume(self, process: Process) -> None:
         """Let the steps go on that were held back by a pause, in their order."""
@@ -210,7 +272,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 except BaseException:  # a `finally` that awaits, an `except BaseException` that goes on
                     pass
         self._ready.clear()  # type: ignore[attr-defined]
-        self._scheduled.clear()  # type: ignore[attr-defined]
+        self._timers.clear()
         self.close()
 
 
