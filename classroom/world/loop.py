@@ -4,8 +4,8 @@ Idea      With nothing ready to run, real time would pass until the next timer. 
           is set to it instead. There is no selector, hence no socket: whatever a task waits for
           comes from another task, so the order of all that happens follows from the seed alone.
 Not here  What crosses the network (network.py); the thread and the watchdog (simulated.py).
-          What comes at one instant comes in the order in which it was asked for, and tasks in a set
-          stand in the order of their birth, wherever in memory they happen to lie.
+          What is due at one instant comes in the order in which it was asked for, and the order of
+          tasks in a set does not depend on where in memory they happen to lie.
 Mind      It uses attributes of asyncio that are private (_ready, _stopping, _run_once; a handle's
           _context, _cancelled, _run): tests/world/test_loop.py names them all, and runs on every
           Python that the course supports.

@@ -4,12 +4,12 @@ Idea      Real SQL and real transactions, in memory, owned by the world. One sta
           a transaction, or the commit of a transaction, is one effect. While a task is in a
           transaction every other one waits, so transactions are serializable. A crash rolls the
           open transaction of its process back and lets the next one in.
-Not here  Slow and full disks; a database server over the network (the database is the disk here).
+Not here  What SQL is refused (sql.py). Slow and full disks; a database server over the network
+          (the database is the disk here).
 Source    sqlite.org, "Transaction"; the "one writer" rule of SQLite is kept.
 """
 
 import asyncio
-import re
 import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,15 +18,9 @@ from typing import Any
 
 from classroom.world.effects import Effects, never
 from classroom.world.process import Process
+from classroom.world.sql import Guard, reads, refuse_control, short
 
 WRITE_TAKES = 0.0005  # seconds until a commit is on the disk
-READS = re.compile(r"\s*(select|explain|values|pragma\s+\w+\s*$|pragma\s+\w+\s*\()", re.IGNORECASE)
-CONTROL = re.compile(r"\s*(begin|commit|end|rollback|savepoint|release|attach|detach|vacuum)\b", re.IGNORECASE)
-WALL_CLOCK = re.compile(
-    r"\bcurrent_(timestamp|date|time)\b|'now'|\b(random|randomblob)\s*\(|"
-    r"\b(date|time|datetime|julianday|unixepoch)\s*\(\s*\)",
-    re.IGNORECASE,
-)
 Row = dict[str, Any]
 
 
@@ -37,12 +31,15 @@ class Stored:
         self.name = name
         self.connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self.connection.row_factory = sqlite3.Row
+        self.guard = Guard(self.connection)
         self.owner: tuple[Process, asyncio.Task[Any] | None] | None = None
         self.waiting: deque[tuple[Process, asyncio.Task[Any] | None, asyncio.Future[None]]] = deque()
         self.statements: list[str] = []  # of the open transaction
 
     async def acquire(self, process: Process) -> None:
-        """Wait for one's turn: first come, first served."""
+        """Wait for one's turn: first come, first served. The dead wait for ever."""
+        if not process.alive:
+            await never()
         task = asyncio.current_task()
         if self.owner is None:
             self.owner = process, task
@@ -78,14 +75,22 @@ class Stored:
         """All that is durable: table -> rows in order of insertion. The connection is closed."""
         if self.connection.in_transaction:
             self.connection.execute("ROLLBACK")
+        self.connection.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
         names = self.connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
         tables = {
-            name: tuple(dict(row) for row in self.connection.execute(f'SELECT * FROM "{name}"'))
+            name: tuple(dict(row) for row in self._all_rows(name))
             for (name,) in names.fetchall()
             if not name.startswith("sqlite_")
         }
         self.connection.close()
         return tables
+
+    def _all_rows(self, table: str) -> sqlite3.Cursor:
+        select = "SELECT * FROM " + '"' + table.replace('"', '""') + '"'
+        try:  # left to itself, SQLite may go through an index, in the order of that
+            return self.connection.execute(f"{select} ORDER BY rowid")
+        except sqlite3.OperationalError:  # a table WITHOUT ROWID is in the order of its key
+            return self.connection.execute(select)
 
 
 class WorldDatabase:
@@ -95,7 +100,13 @@ class WorldDatabase:
     """
 
     def __init__(
-        self, stored: Stored, process: Process, effects: Effects, record: Callable[..., None], *, write_takes: float
+        self,
+        stored: Stored,
+        process: Process,
+        effects: Effects,
+        record: Callable[..., None],
+        *,
+        write_takes: float,
     ) -> None:
         self._stored = stored
         self._process = process
@@ -105,22 +116,22 @@ class WorldDatabase:
 
     async def execute(self, sql: str, parameters: Sequence[object] | dict[str, object] = ()) -> list[Row]:
         """One statement; see services.node.Database.execute."""
-        _refuse_what_is_not_repeatable(sql, parameters)
+        refuse_control(sql, parameters)
         if self._in_my_transaction():
             await asyncio.sleep(0)
             await self._stay_alive()
-            if not READS.match(sql):
-                self._stored.statements.append(_short(sql))
+            if not reads(sql):
+                self._stored.statements.append(short(sql))
             return self._run(sql, parameters)
-        if READS.match(sql):
+        if reads(sql):
             async with self._my_turn():
                 await asyncio.sleep(0)
                 return self._run(sql, parameters)
-        effect = await self._effects.before(self._process, _short(sql))
+        effect = await self._effects.before(self._process, short(sql))
         async with self._my_turn():
             await asyncio.sleep(self._write_takes)
             rows = self._run(sql, parameters)
-            self._record("commit", database=self._stored.name, statements=[_short(sql)])
+            self._record("commit", database=self._stored.name, statements=[short(sql)])
         await self._effects.after(self._process, effect)
         return rows
 
@@ -137,7 +148,9 @@ class WorldDatabase:
             self._stored.statements = []
             yield
             if self._stored.statements:
-                effect = await self._effects.before(self._process, "commit " + "; ".join(self._stored.statements))
+                effect = await self._effects.before(
+                    self._process, "commit " + "; ".join(self._stored.statements)
+                )
                 await asyncio.sleep(self._write_takes)
             self._stored.connection.execute("COMMIT")
             if self._stored.statements:
@@ -147,7 +160,7 @@ class WorldDatabase:
 
     @asynccontextmanager
     async def _my_turn(self) -> AsyncIterator[None]:
-        """Wait for one's turn; at its end what was not committed is undone. (A dead process has lost both.)"""
+        """Wait for one's turn. What is not committed at its end is undone, unless death has undone it."""
         await self._stored.acquire(self._process)
         try:
             yield
@@ -158,7 +171,7 @@ class WorldDatabase:
                 self._stored.release()
 
     def _run(self, sql: str, parameters: Any) -> list[Row]:
-        return [dict(row) for row in self._stored.connection.execute(sql, parameters).fetchall()]
+        return [dict(row) for row in self._stored.guard.run(sql, parameters)]
 
     def _in_my_transaction(self) -> bool:
         return self._is_my_turn() and self._stored.connection.in_transaction
@@ -169,24 +182,3 @@ class WorldDatabase:
     async def _stay_alive(self) -> None:
         if not self._process.alive:
             await never()
-
-
-def _short(sql: str) -> str:
-    return " ".join(sql.split())[:100]
-
-
-def _refuse_what_is_not_repeatable(sql: str, parameters: Sequence[object] | dict[str, object]) -> None:
-    if found := WALL_CLOCK.search(sql):
-        raise sqlite3.OperationalError(
-            f"{found.group()!r} differs from run to run: pass the time or the number in as a parameter "
-            f"(node.now(), node.rng(...)). In: {_short(sql)}"
-        )
-    if found := CONTROL.match(sql):
-        raise sqlite3.OperationalError(
-            f"{found.group().strip().upper()} is not for execute(): write `async with db.transaction():`"
-        )
-    values = parameters.values() if isinstance(parameters, dict) else parameters
-    if isinstance(parameters, str | bytes):
-        raise sqlite3.ProgrammingError(f"parameters are a sequence or a dict, such as ({parameters!r},); got text")
-    if "now" in values and re.search(r"\b(date|time|datetime|julianday|unixepoch|strftime)\s*\(", sql, re.IGNORECASE):
-        raise sqlite3.OperationalError("the parameter 'now' would read the wall clock: pass node.now() in")
