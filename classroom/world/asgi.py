@@ -56,7 +56,11 @@ async def call(app: App, request: Request, *, host: str, on_error: Callable[[Bas
     except Exception as error:
         on_error(error)
         if not body:
-            status, headers, body = 500, [(b"content-type", b"text/plain")], bytearray(b"Internal Server Error")
+            status, headers, body = (
+                500,
+                [(b"content-type", b"text/plain")],
+                bytearray(b"Internal Server Error"),
+            )
     return Reply(status, tuple(headers), bytes(body))
 
 
@@ -71,7 +75,9 @@ class Lifespan:
 
     async def run(self) -> None:
         try:
-            await self._app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, self._receive, self._send)
+            await self._app(
+                {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, self._receive, self._send
+            )
         except Exception as error:
             if self._asked and not self.ready.done():  # an app without lifespan raises before it asks
                 self._on_error(error)

@@ -98,7 +98,9 @@ class Network:
         self._loop = loop
         self._nodes = nodes
         self._effects = effects
-        self._link_faults = [fault for fault in faults if isinstance(fault, Drop | Duplicate | Delay | ErrorRate)]
+        self._link_faults = [
+            fault for fault in faults if isinstance(fault, Drop | Duplicate | Delay | ErrorRate)
+        ]
         self._slow = [fault for fault in faults if isinstance(fault, Slow)]
         self._rng = rng
         self._record = record  # record(node, kind, **data)
@@ -110,7 +112,9 @@ class Network:
 
     # ---- the caller's side -----------------------------------------------------------
 
-    async def exchange(self, caller: Process, callee: str, request: Request, *, timeout: float | None) -> Reply:
+    async def exchange(
+        self, caller: Process, callee: str, request: Request, *, timeout: float | None
+    ) -> Reply:
         """Send, wait, receive. timeout: seconds for the whole of it; None waits for ever.
 
         Raises Refused, Reset or NoAnswerInTime.
@@ -142,7 +146,9 @@ class Network:
         exchange = _Exchange(self._calls, caller, callee, request, self._loop.create_future())
         for fault in self._link_faults:
             chance = 0.0 if fault.rate == 1 else self._stream(f"fault/{fault!r}").random()
-            if fault.strikes(caller, callee, now=self._loop.time(), nth=self._nth[caller, callee], chance=chance):
+            if fault.strikes(
+                caller, callee, now=self._loop.time(), nth=self._nth[caller, callee], chance=chance
+            ):
                 exchange.faults.append(fault)
         self._record(
             caller, "request", call=exchange.call, to=callee, method=request.method, path=request.path,
@@ -152,7 +158,9 @@ class Network:
 
     def _send_request(self, exchange: _Exchange) -> None:
         if why := self._is_lost(exchange, "request"):
-            self._record(exchange.caller, "lost", call=exchange.call, to=exchange.callee, part="request", why=why)
+            self._record(
+                exchange.caller, "lost", call=exchange.call, to=exchange.callee, part="request", why=why
+            )
             return
         copies = 2 if any(isinstance(fault, Duplicate) for fault in exchange.faults) else 1
         for copy in range(1, copies + 1):
@@ -169,7 +177,9 @@ class Network:
             self._loop.later(self._latency(exchange.callee, exchange.caller), _answer, exchange, refusal)
             return
         self._serving.setdefault(process, []).append(exchange)
-        self._loop.create_task(self._serve(process, listener.serve, exchange, copy), context=process.fresh_context())
+        self._loop.create_task(
+            self._serve(process, listener.serve, exchange, copy), context=process.fresh_context()
+        )
 
     async def _serve(self, process: Process, serve: Serve, exchange: _Exchange, copy: int) -> None:
         request = exchange.request
@@ -193,7 +203,12 @@ class Network:
             await never()
         effect = await self._effects.before(process, f"answer {short}")
         self._record(
-            process.name, "reply", call=exchange.call, to=exchange.caller, status=reply.status, body=readable(reply.body)
+            process.name,
+            "reply",
+            call=exchange.call,
+            to=exchange.caller,
+            status=reply.status,
+            body=readable(reply.body),
         )
         self._send_reply(exchange, reply)
         self._serving[process].remove(exchange)
@@ -201,7 +216,9 @@ class Network:
 
     def _send_reply(self, exchange: _Exchange, reply: Reply) -> None:
         if why := self._is_lost(exchange, "reply"):
-            self._record(exchange.callee, "lost", call=exchange.call, to=exchange.caller, part="reply", why=why)
+            self._record(
+                exchange.callee, "lost", call=exchange.call, to=exchange.caller, part="reply", why=why
+            )
         else:
             self._loop.later(self._travel(exchange, "reply"), _answer, exchange, reply)
 

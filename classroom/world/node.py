@@ -37,7 +37,9 @@ class SimulatedNode:
 
         if timeout is not None and not timeout > 0:
             raise ValueError(f"timeout is in seconds, more than 0, or None to wait for ever; got {timeout!r}")
-        return httpx.AsyncClient(transport=SimulatedTransport(self._world.network, self._process), timeout=timeout)
+        return httpx.AsyncClient(
+            transport=SimulatedTransport(self._world.network, self._process), timeout=timeout
+        )
 
     def queue(self, name: str) -> Queue:
         return Queue(name, http_call(self._post_to_broker), consumer=self.name)

@@ -33,8 +33,8 @@ def _not_in_a_simulation(sleep: Callable[[float], None]) -> Callable[[float], No
     def refuse_to_block(seconds: float, /) -> None:
         if is_simulated():
             raise RuntimeError(
-                f"time.sleep({seconds:g}) blocks the whole process, and every request in it, on the wall clock. "
-                f"Write `await asyncio.sleep({seconds:g})`."
+                f"time.sleep({seconds:g}) blocks the whole process, and every request in it, on the wall "
+                f"clock. Write `await asyncio.sleep({seconds:g})`."
             )
         sleep(seconds)
 

@@ -101,10 +101,14 @@ def _freeze(
 ) -> Run:
     for task in list(world.loop.tasks):
         if task.done() and task._log_traceback and not task.cancelled():  # type: ignore[attr-defined]
-            lost = task.exception()  # also marks it as seen, or asyncio would print it whenever it is collected
+            lost = (
+                task.exception()
+            )  # also marks it as seen, or asyncio would print it whenever it is collected
             if type(lost) is not type(error):
                 process = world.loop.tasks[task]
-                world.write(process.name if process else "world", "error", error=f"{type(lost).__name__}: {lost}")
+                world.write(
+                    process.name if process else "world", "error", error=f"{type(lost).__name__}: {lost}"
+                )
     world.is_over()
     return Run(
         history=tuple(world.history),

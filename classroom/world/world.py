@@ -44,8 +44,10 @@ class World:
         self.history: list[Event] = []
         self.stored: dict[str, Stored] = {}
         self.effects = Effects(faults, self._strike)
-        self.network = Network(loop, self, self.effects, faults=faults, rng=self.random_stream, record=self.write)
-        self._factories: dict[str, "Factory"] = {}
+        self.network = Network(
+            loop, self, self.effects, faults=faults, rng=self.random_stream, record=self.write
+        )
+        self._factories: dict[str, Factory] = {}
         self._listeners: dict[str, Listener] = {}
         self._clients: dict[str, Process] = {}
         for fault in faults:
@@ -135,7 +137,9 @@ class World:
 
     def is_over(self) -> None:
         """The run has ended: from here on nobody can do anything."""
-        for process in [listener.process for listener in self._listeners.values()] + list(self._clients.values()):
+        for process in [listener.process for listener in self._listeners.values()] + list(
+            self._clients.values()
+        ):
             process.alive = False
 
     def check_aims(self) -> None:
@@ -160,8 +164,8 @@ class World:
             self._serve(process, built)
         else:
             raise TypeError(
-                f"{name!r}: a factory returns an ASGI app (such as a FastAPI), or is an `async def worker(node)`; "
-                f"this one returned {type(built).__name__}"
+                f"{name!r}: a factory returns an ASGI app (such as a FastAPI), or is an "
+                f"`async def worker(node)`; this one returned {type(built).__name__}"
             )
 
     def _serve(self, process: Process, app: asgi.App) -> None:
