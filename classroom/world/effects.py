@@ -43,13 +43,13 @@ class Effects:
 
     async def before(self, process: Process, what: str) -> int:
         """The effect is about to happen. Returns its number; after a crash it never returns."""
+        if not process.alive:
+            await never()
         self._count[process.name] += 1
         number = self._count[process.name]
         self.log.append(Effect(process.name, number, what, round(asyncio.get_running_loop().time(), 6)))
         if self._aimed:
             await self._reach(process, "before", number)
-        if not process.alive:
-            await never()
         return number
 
     async def after(self, process: Process, number: int) -> None:

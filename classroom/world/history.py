@@ -29,6 +29,7 @@ Not here  Who writes it (network.py, storage.py, simulated.py, live.py and, thro
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,9 +62,14 @@ class Event:
         return f"{self.at:10.3f} s  {self.node:<12} {self.kind:<10} {what}"
 
 
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # where an object lies in memory differs from run to run
+
+
 def plain(value: Any) -> Any:
     """`value` as JSON values only, so that a history can be stored, compared and hashed."""
-    if value is None or isinstance(value, str | bool | int):
+    if isinstance(value, str):
+        return ADDRESS.sub("", value) if " at 0x" in value else value
+    if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float):
         return round(value, 6)

@@ -120,6 +120,8 @@ class Network:
         Raises Refused, Reset or NoAnswerInTime.
         """
         self._nodes.find(callee)  # a misspelt name is an error at once
+        if timeout is not None and not timeout > 0:
+            raise ValueError(f"timeout is in seconds, more than 0, or None to wait for ever; got {timeout!r}")
         short = f"{request.method} {callee}{request.path}"
         effect = await self._effects.before(caller, f"send {short}")
         exchange = self._open(caller.name, callee, request)
@@ -145,7 +147,9 @@ class Network:
         self._nth[caller, callee] += 1
         exchange = _Exchange(self._calls, caller, callee, request, self._loop.create_future())
         for fault in self._link_faults:
-            chance = 0.0 if fault.rate == 1 else self._stream(f"fault/{fault!r}").random()
+            chance = 0.0
+            if fault.rate < 1:  # a stream for each pair, or one call more between two would shift all others
+                chance = self._stream(f"fault/{caller}>{callee}/{fault!r}").random()
             if fault.strikes(
                 caller, callee, now=self._loop.time(), nth=self._nth[caller, callee], chance=chance
             ):

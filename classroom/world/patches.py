@@ -1,4 +1,4 @@
-"""Two functions of other libraries that must behave differently inside of a simulation.
+"""Three functions of other libraries that must behave differently inside of a simulation.
 
 Idea      Each is replaced once and looks at the running loop: on a VirtualLoop it does what the
           simulated world needs; anywhere else (a live server in the same kernel, the notebook
@@ -22,10 +22,12 @@ def is_simulated() -> bool:
 def install() -> None:
     """Idempotent. anyio is patched as soon as somebody else has imported it."""
     if not hasattr(time.sleep, "__wrapped__"):
-        time.sleep = _not_in_a_simulation(time.sleep)
+        time.sleep = _not_in_a_simulation(time.sleep)  # type: ignore[assignment]
     threads = sys.modules.get("anyio.to_thread")
     if threads is not None and not hasattr(threads.run_sync, "__wrapped__"):
-        threads.run_sync = _inline_in_a_simulation(threads.run_sync)
+        threads.run_sync = _inline_in_a_simulation(threads.run_sync)  # type: ignore[attr-defined]
+    if not hasattr(asyncio.as_completed, "__wrapped__"):
+        asyncio.as_completed = asyncio.tasks.as_completed = _in_order_in_a_simulation(asyncio.as_completed)
 
 
 def _not_in_a_simulation(sleep: Callable[[float], None]) -> Callable[[float], None]:
@@ -49,3 +51,14 @@ def _inline_in_a_simulation(run_sync: Callable[..., Any]) -> Callable[..., Any]:
         return await run_sync(function, *args, **options)
 
     return run_here
+
+
+def _in_order_in_a_simulation(as_completed: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(as_completed)
+    def begin_in_order(awaitables: Any, *, timeout: float | None = None) -> Any:
+        one = asyncio.isfuture(awaitables) or asyncio.iscoroutine(awaitables)  # a slip; it is told so
+        if is_simulated() and not one:  # or it would start them as they lie in memory
+            awaitables = [asyncio.ensure_future(awaitable) for awaitable in awaitables]
+        return as_completed(awaitables, timeout=timeout)
+
+    return begin_in_order
