@@ -25,14 +25,30 @@ class _Value:
             if not field.kw_only:
                 parts.append(repr(value))
             elif field.default is MISSING or value != field.default:
-                parts.append(f"{field.name}={value!r}")
+                parts.append(f"{field.name}={_code(value)}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
-def _seconds(fault: object, **given: float | None) -> None:
+def _code(value: object) -> str:
+    """The code that makes `value`: repr(), but for what has no literal, and for the numbers of numpy."""
+    if isinstance(value, float):
+        return "float('inf')" if math.isinf(value) else repr(float(value))
+    return repr(value)
+
+
+def seconds(what: object, *, for_ever: bool = False, **given: float) -> None:
+    """Raises ValueError unless each is a time or a span, from 0 up; endless only where `for_ever` says so."""
+    name_of_it = what if isinstance(what, str) else type(what).__name__
     for name, value in given.items():
-        if value is not None and not (isinstance(value, int | float) and value >= 0):
-            raise ValueError(f"{type(fault).__name__}: {name} is in seconds, from 0 up; got {value!r}")
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (number and value >= 0 and (for_ever or value < math.inf)):
+            raise ValueError(f"{name_of_it}: {name} is in seconds, from 0 up; got {value!r}")
+
+
+def _count(fault: object, counted: str, **given: int | None) -> None:
+    for name, value in given.items():
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise ValueError(f"{type(fault).__name__}: {name} counts {counted} from 1; got {value!r}")
 
 
 def _one_moment(fault: "Crash | Pause") -> None:
@@ -42,10 +58,14 @@ def _one_moment(fault: "Crash | Pause") -> None:
             f"{type(fault).__name__} needs exactly one of at= (seconds), before= or after= "
             f"(an effect of {fault.node!r}, counted from 1); got {' and '.join(given) or 'none'}"
         )
-    for name in ("before", "after"):
-        value = getattr(fault, name)
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise ValueError(f"{type(fault).__name__}: {name} counts effects from 1; got {value!r}")
+    if fault.at is not None:
+        seconds(fault, at=fault.at)
+    _count(fault, "effects", before=fault.before, after=fault.after)
+
+
+def _one_part(fault: object, part: str) -> None:
+    if part not in ("request", "reply"):
+        raise ValueError(f"{type(fault).__name__}: part is 'request' or 'reply'; got {part!r}")
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,7 +84,8 @@ class Crash(_Value):
 
     def __post_init__(self) -> None:
         _one_moment(self)
-        _seconds(self, at=self.at, down=self.down)
+        if self.down is not None:
+            seconds(self, down=self.down)
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,7 +104,7 @@ class Pause(_Value):
 
     def __post_init__(self) -> None:
         _one_moment(self)
-        _seconds(self, at=self.at, lasts=self.lasts)
+        seconds(self, for_ever=True, lasts=self.lasts)
 
 
 @dataclass(frozen=True, repr=False)
@@ -101,7 +122,8 @@ class Partition(_Value):
     one_way: bool = False
 
     def __post_init__(self) -> None:
-        _seconds(self, at=self.at, lasts=self.lasts)
+        seconds(self, at=self.at)
+        seconds(self, for_ever=True, lasts=self.lasts)
 
 
 @dataclass(frozen=True, repr=False)
@@ -122,11 +144,11 @@ class _LinkFault(_Value):
     nth: int | None = None
 
     def __post_init__(self) -> None:
-        _seconds(self, at=self.at, lasts=self.lasts)
-        if not 0 <= self.rate <= 1:
+        seconds(self, at=self.at)
+        seconds(self, for_ever=True, lasts=self.lasts)
+        if not (isinstance(self.rate, int | float) and 0 <= self.rate <= 1):
             raise ValueError(f"{type(self).__name__}: rate is a chance from 0 to 1; got {self.rate!r}")
-        if self.nth is not None and self.nth < 1:
-            raise ValueError(f"{type(self).__name__}: nth counts exchanges from 1; got {self.nth!r}")
+        _count(self, "exchanges", nth=self.nth)
 
     def strikes(self, caller: str, callee: str, *, now: float, nth: int, chance: float) -> bool:
         """Does it hit the `nth` exchange of these two, begun at `now`? `chance` was drawn from [0, 1)."""
@@ -146,8 +168,7 @@ class Drop(_LinkFault):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.part not in ("request", "reply"):
-            raise ValueError(f"Drop: part is 'request' or 'reply'; got {self.part!r}")
+        _one_part(self, self.part)
 
 
 @dataclass(frozen=True, repr=False)
@@ -165,7 +186,8 @@ class Delay(_LinkFault):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _seconds(self, by=self.by)
+        seconds(self, by=self.by)
+        _one_part(self, self.part)
 
 
 @dataclass(frozen=True, repr=False)
@@ -177,7 +199,7 @@ class ErrorRate(_LinkFault):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 400 <= self.status <= 599:
+        if not (isinstance(self.status, int) and 400 <= self.status <= 599):
             raise ValueError(f"ErrorRate: status is an HTTP error, 400 to 599; got {self.status!r}")
 
 
@@ -195,7 +217,8 @@ class Slow(_Value):
     lasts: float = math.inf
 
     def __post_init__(self) -> None:
-        _seconds(self, by=self.by, at=self.at, lasts=self.lasts)
+        seconds(self, by=self.by, at=self.at)
+        seconds(self, for_ever=True, lasts=self.lasts)
 
 
 Fault: TypeAlias = Crash | Pause | Partition | Drop | Duplicate | Delay | ErrorRate | Slow
