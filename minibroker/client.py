@@ -9,7 +9,7 @@ Not here  A loop that receives, handles and acks: that is a worker, and yours to
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from minibroker.delivery_states import State
@@ -31,9 +31,7 @@ class Delivery:
     receipt: str
     receive_count: int
     lease_until: float
-    queue: str
-    consumer: str
-    _call: Call = field(repr=False)
+    queue: "Queue"
 
     @property
     def body(self) -> Any:
@@ -47,19 +45,19 @@ class Delivery:
 
     async def ack(self) -> None:
         """Done: remove the message. Ack *after* the effect; if before, a crash between loses the message."""
-        await self._call(self.queue, "ack", {"receipt": self.receipt})
+        await self.queue.ask("ack", {"receipt": self.receipt})
 
     async def nack(self, delay: float = 0.0, reason: str = "") -> None:
         """Not done: give it back, to be received again after `delay` seconds. `reason` is for its death."""
-        await self._call(self.queue, "nack", {"receipt": self.receipt, "delay": delay, "reason": reason})
+        await self.queue.ask("nack", {"receipt": self.receipt, "delay": delay, "reason": reason})
 
     async def reject(self, reason: str) -> None:
         """Never to be done: dead-letter it at once, with `reason`."""
-        await self._call(self.queue, "reject", {"receipt": self.receipt, "reason": reason})
+        await self.queue.ask("reject", {"receipt": self.receipt, "reason": reason})
 
     async def extend(self, timeout: float) -> float:
         """Keep it for `timeout` seconds from now. Returns (and sets) lease_until."""
-        answer = await self._call(self.queue, "extend", {"receipt": self.receipt, "timeout": timeout})
+        answer = await self.queue.ask("extend", {"receipt": self.receipt, "timeout": timeout})
         self.lease_until = answer["until"]
         return self.lease_until
 
@@ -80,10 +78,14 @@ class Queue:
     def __repr__(self) -> str:
         return f"Queue({self.name!r}, consumer={self.consumer!r})"
 
+    async def ask(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """One operation of operations.py on this queue; the methods below say it better."""
+        return await self._call(self.name, operation, arguments)
+
     async def send(self, body: Any, *, headers: Mapping[str, str] | None = None, delay: float = 0.0) -> int:
         """Put `body` (a JSON value) into the queue, hidden for `delay` seconds. Returns the message's id."""
         arguments = {"body": body, "headers": dict(headers or {}), "delay": delay}
-        message_id: int = (await self._call(self.name, "send", arguments))["id"]
+        message_id: int = (await self.ask("send", arguments))["id"]
         return message_id
 
     async def receive(
@@ -94,8 +96,7 @@ class Queue:
         Over a network, let `wait` be shorter than the HTTP client's timeout, or else the broker may lease
         a message to a caller that has gone. `visibility_timeout` (seconds) overrides the queue's.
         """
-        answer = await self._call(
-            self.name,
+        answer = await self.ask(
             "receive",
             {
                 "max_messages": max_messages,
@@ -110,21 +111,19 @@ class Queue:
                 receipt=lease["receipt"],
                 receive_count=lease["receive_count"],
                 lease_until=lease["until"],
-                queue=self.name,
-                consumer=self.consumer,
-                _call=self._call,
+                queue=self,
             )
             for lease in answer["leases"]
         ]
 
     async def peek(self, max_messages: int | None = None, *, state: State = State.READY) -> list[Message]:
         """The first `max_messages` (None: all) in that state, without a lease: it counts as no receive."""
-        answer = await self._call(self.name, "peek", {"max_messages": max_messages, "state": state})
+        answer = await self.ask("peek", {"max_messages": max_messages, "state": state})
         return [Message.from_json(message) for message in answer["messages"]]
 
     async def snapshot(self) -> QueueSnapshot:
         """Counts, ages and settings, now."""
-        return QueueSnapshot.from_json(await self._call(self.name, "snapshot", {}))
+        return QueueSnapshot.from_json(await self.ask("snapshot", {}))
 
     async def redrive(
         self, *, to: str | None = None, limit: int | None = None, messages: list[int] | None = None
@@ -134,5 +133,5 @@ class Queue:
         Each goes to the queue in which it died, or all go `to` one. At most `limit` of them; only these
         `messages` (ids).
         """
-        answer = await self._call(self.name, "redrive", {"to": to, "limit": limit, "messages": messages})
+        answer = await self.ask("redrive", {"to": to, "limit": limit, "messages": messages})
         return {int(message_id): name for message_id, name in answer["moved"].items()}
