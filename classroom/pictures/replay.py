@@ -23,12 +23,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from classroom.pictures.facts import short
+from classroom.pictures.headline import headline
 from classroom.pictures.palette import look
 from classroom.pictures.picture import history_of
 from classroom.pictures.replay_draw import draw, squeeze
 from classroom.pictures.replay_stage import layout
 from classroom.pictures.replay_story import Story, state_at, story_of
-from classroom.pictures.replay_words import short
 from classroom.world.history import Event, digest
 
 PACK_FROM = 60_000  # characters of JSON from which on the data are deflated
@@ -78,39 +79,30 @@ class Replay:
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f'<title>{escape(self.title)}</title><meta name="description" content="{escape(self.alt)}">'
             "<style>:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:1rem auto;"
-            "max-width:100rem;padding:0 .75rem}pre{white-space:pre-wrap;overflow-wrap:anywhere}</style></head>"
-            f"<body>{self.html}{self.how}</body></html>\n"
+            "max-width:100rem;padding:0 .75rem}pre{white-space:pre-wrap;overflow-wrap:anywhere}</style>"
+            f"</head><body>{self.html}{self.how}</body></html>\n"
         )
 
 
-def replay(run: Any, *, title: str | None = None, about: str | int | None = None) -> Replay:
+def replay(run: Any, *, title: str | None = None, about: object = None) -> Replay:
     """The replay of a run (or of a bare history).
 
-    title: the finding; by default the sentence of the most telling moment.
-    about: what to follow, such as 7 or "order 7"; by default what went wrong.
+    title: the finding; by default what stands out in the whole run.
+    about: what to follow: an order (7 or "order 7"), an Event, a list of these; by default what went wrong.
     """
     history = history_of(run)
-    if isinstance(about, int):
-        about = f"order {about}"
     story = story_of(history, about=about)
     found = digest(history)
-    headline = title or _finding(story)
+    finding = title or headline(history)
     alt = _alt(story, history)
     wide = draw(story, layout(story.stage), alt=alt)
     rows = _telling(story)
-    html = _html(story, wide, headline=headline, alt=alt, rows=rows)
+    html = _html(story, wide, finding=finding, alt=alt, rows=rows)
     text = "\n".join(f"{story.beats[i].at:10.3f} s  {story.beats[i].words}" for i in rows)
-    return Replay(headline, html, alt, text, found, _how(run, found))
+    return Replay(finding, html, alt, text, found, _how(run, found))
 
 
 # ---- words ---------------------------------------------------------------------------------
-
-
-def _finding(story: Story) -> str:
-    if not story.beats:
-        return "Nothing happened"
-    beat = story.beats[story.still]
-    return f"At {beat.at:.3f} s, {beat.words}"
 
 
 def _telling(story: Story) -> list[int]:
@@ -173,7 +165,7 @@ def _how(run: Any, found: str) -> str:
 # ---- HTML ----------------------------------------------------------------------------------
 
 
-def _html(story: Story, wide: str, *, headline: str, alt: str, rows: list[int]) -> str:
+def _html(story: Story, wide: str, *, finding: str, alt: str, rows: list[int]) -> str:
     names = [place.name for place in story.stage.places]
     table = "".join(
         f'<tr><td class="r-t">{beat.at:.3f}</td><td class="r-who">'
@@ -183,15 +175,16 @@ def _html(story: Story, wide: str, *, headline: str, alt: str, rows: list[int]) 
     image = base64.b64encode(wide.encode("utf-8", "replace")).decode("ascii")
     kind, data = _data(story)
     return (
-        f'<div class="bop bop-replay" role="group" aria-label="Replay: {escape(headline)}" tabindex="0" '
+        f'<div class="bop bop-replay" role="group" aria-label="Replay: {escape(finding)}" tabindex="0" '
         f'data-lm-suppress-shortcuts="true"><style>{_part("replay.css")}</style>'
-        f'<p class="r-title"><b>{escape(headline)}</b></p><div class="r-grid">'
+        f'<p class="r-title"><b>{escape(finding)}</b></p><div class="r-grid">'
         f'<div class="r-stage"><img alt="{escape(alt)}" src="data:image/svg+xml;base64,{image}"></div>'
         f'<div class="r-live" hidden></div><details class="r-side" open><summary class="r-summary">'
         f"the story in {len(rows)} of {len(story.beats)} events (seconds, who, what)</summary>"
         f'<div class="r-table"><table><tbody>{table}</tbody></table></div></details></div>'
         f'<div class="r-tip" role="tooltip" hidden></div>'
-        f'<script type="{kind}" class="r-data">{data}</script><script>{_part("replay_script.js")}</script></div>'
+        f'<script type="{kind}" class="r-data">{data}</script>'
+        f"<script>{_part('replay_script.js')}</script></div>"
     )
 
 
@@ -215,11 +208,11 @@ def _data(story: Story) -> tuple[str, str]:
 
 
 def _encoded(story: Story) -> dict[str, Any]:
-    """The story in columns; each text stands once and is named by its number."""
-    texts: dict[str, int] = {}
+    """The story in columns; a subject is named by its number."""
+    subjects: dict[str, int] = {}
 
-    def text(words: str) -> int:
-        return texts.setdefault(words, len(texts))
+    def number_of(subject: str) -> int:
+        return subjects.setdefault(subject, len(subjects))
 
     kinds = {beat.kind: 0 for beat in story.beats}
     kinds = {kind: number for number, kind in enumerate(sorted(kinds))}
@@ -231,8 +224,8 @@ def _encoded(story: Story) -> dict[str, Any]:
         "place": [beat.place for beat in beats],
         "kind": [kinds[beat.kind] for beat in beats],
         "weight": [beat.weight for beat in beats],
-        "subject": _differences([text(beat.subject) for beat in beats]),
-        "words": _differences([text(beat.words) for beat in beats]),
+        "subject": _differences([number_of(beat.subject) for beat in beats]),
+        "words": [beat.words for beat in beats],
         "ops": [
             [[round(v, 4) if isinstance(v, float) else v for v in op] for op in beat.ops] or 0
             for beat in beats
@@ -246,7 +239,8 @@ def _encoded(story: Story) -> dict[str, Any]:
         "back": [t.back for t in ordered],
         "shape": [t.shape for t in ordered],
         "fate": [t.fate for t in ordered],
-        "tells": _differences([text(t.tells) for t in ordered]),
+        "subject": _differences([number_of(t.subject) for t in ordered]),
+        "tells": [t.tells for t in ordered],
     }
     tall = layout(story.stage, tall=True)
     return {
@@ -267,7 +261,7 @@ def _encoded(story: Story) -> dict[str, Any]:
             "spots": [[round(spot.x, 1), round(spot.y, 1)] for spot in tall.spots],
             "curves": [[round(value, 1) for value in curve] for curve in tall.curves],
         },
-        "texts": list(texts),
+        "subjects": list(subjects),
     }
 
 

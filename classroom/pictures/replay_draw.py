@@ -15,6 +15,7 @@ import re
 from importlib import resources
 
 from classroom.pictures import svg
+from classroom.pictures.facts import seconds
 from classroom.pictures.palette import PAINTS, look
 from classroom.pictures.replay_stage import QUEUE_HEIGHT, TRAY_HEIGHT, Layout, Place, Spot
 from classroom.pictures.replay_story import (
@@ -32,7 +33,6 @@ from classroom.pictures.replay_story import (
     Travel,
     state_at,
 )
-from classroom.pictures.replay_words import seconds
 
 TOKEN = (26, 20)  # width and height of a message on the stage
 STATUS_CLASSES = ("absent", "up", "crashed", "paused", "ended")
@@ -76,9 +76,10 @@ def draw(story: Story, place_for: Layout, *, alt: str) -> str:
     parts.append(_key(place_for.height - 16))
     body = "".join(parts)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="bop bop-stage" role="img" aria-label="{svg.escape(alt)}" '
-        f'viewBox="0 0 {place_for.width:g} {place_for.height:g}" width="{place_for.width:g}" '
-        f'height="{place_for.height:g}" font-family="{svg.FONT}" font-size="13"><style>{style(body)}</style>{body}</svg>'
+        '<svg xmlns="http://www.w3.org/2000/svg" class="bop bop-stage" role="img" '
+        f'aria-label="{svg.escape(alt)}" viewBox="0 0 {place_for.width:g} {place_for.height:g}" '
+        f'width="{place_for.width:g}" height="{place_for.height:g}" font-family="{svg.FONT}" font-size="13">'
+        f"<style>{style(body)}</style>{body}</svg>"
     )
 
 
@@ -86,7 +87,7 @@ def _key(y: float) -> str:
     """What the three shapes that travel mean."""
     return svg.element(
         "g",
-        svg.element("path", d="M-8 -7L9 0L-8 7L-4 0Z", class_="dart", transform=f"translate(28 0)"),
+        svg.element("path", d="M-8 -7L9 0L-8 7L-4 0Z", class_="dart", transform="translate(28 0)"),
         _words(42, 4, "request", "note"),
         svg.element("circle", cx=110, r=6, class_="ring"),
         _words(122, 4, "reply", "note"),
@@ -213,9 +214,9 @@ def _place(story: Story, number: int, place: Place, spot: Spot, state: State) ->
         (w * 0.44, h * 0.7),
         (w * 0.52, h + 5),
     ]
-    parts.append(svg.element("g", svg.path("M" + "L".join(f"{x:.0f} {y:.0f}" for x, y in zigzag), class_="crack-paper"),
-                             svg.path("M" + "L".join(f"{x:.0f} {y:.0f}" for x, y in zigzag), class_="crack-line"),
-                             svg.cross(w - 4, 2, 7, width=4), class_="crack"))  # fmt: skip
+    jagged = "M" + "L".join(f"{x:.0f} {y:.0f}" for x, y in zigzag)
+    gap, line = svg.path(jagged, class_="crack-paper"), svg.path(jagged, class_="crack-line")
+    parts.append(svg.element("g", gap, line, svg.cross(w - 4, 2, 7, width=4), class_="crack"))
     if place.role != "database":
         at = story.beats[story.still].at if story.beats else 0.0
         align = 0.0 if place.stores else w / 2
@@ -404,13 +405,13 @@ def _traveller(story: Story, place_for: Layout, travel: Travel, share: float) ->
     angle = math.degrees(math.atan2(ahead[1] - y, ahead[0] - x))
     sender = story.stage.edges[travel.edge][travel.back]
     colour = look(story.stage.places[sender].name).colour
-    hot = is_hot(story, story.beats[travel.start].subject)
+    hot = is_hot(story, travel.subject)
     if travel.shape == MESSAGE:
-        drawn = token(travel.label, -TOKEN[0] / 2, -TOKEN[1] / 2, hot=hot)
+        drawn = token(label(travel.subject), -TOKEN[0] / 2, -TOKEN[1] / 2, hot=hot)
     else:
         form = svg.element("circle", r=6.5, class_="ring") if travel.shape == REPLY else svg.element(
             "path", d="M-8 -7L9 0L-8 7L-4 0Z", class_="dart", transform=f"rotate({angle:.0f})"
         )  # fmt: skip
-        drawn = form + _words(0, -12, travel.label, "tag", "middle")
+        drawn = form + _words(0, -12, label(travel.subject), "tag", "middle")
     return svg.element("g", drawn, class_="mover hot" if hot else "mover", style=_colours(colour),
                        transform=f"translate({svg.number(x)} {svg.number(y)})")  # fmt: skip

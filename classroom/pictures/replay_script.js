@@ -34,11 +34,9 @@
     node.textContent = text;
     return node;
   };
-  const seconds = (value) => {
-    if (value < 1) return `${Math.round(value * 1000)} ms`;
-    if (value < 120) return `${value < 100 ? +value.toPrecision(3) : Math.round(value)} s`;
-    const rest = Math.round(value) % 60;
-    return `${Math.floor(Math.round(value) / 60)} min${rest ? ` ${rest} s` : ""}`;
+  const seconds = (value) => {  // as in facts.py
+    if (value < 0.0995) return `${(value * 1000).toFixed(0)} ms`;
+    return `${+value.toFixed(value < 9.95 ? 2 : 1)} s`;
   };
   const setText = (node, text) => { if (node && node.textContent !== text) node.textContent = text; };
 
@@ -54,11 +52,11 @@
     const { place, kind, weight, ops } = data.beats;
     const sums = (differences, unit = 1) => { let sum = 0; return differences.map((by) => (sum += by) / unit); };
     const at = sums(data.beats.at, 1e4), pos = sums(data.beats.pos, 100), idle = data.beats.idle.map((v) => v / 100);
-    const subject = sums(data.beats.subject), words = sums(data.beats.words);
+    const subject = sums(data.beats.subject);
     const count = at.length;
     if (!count) return;
-    const say = (i) => data.texts[words[i]];
-    const about = (i) => data.texts[subject[i]];
+    const say = (i) => data.beats.words[i];
+    const about = (i) => data.subjects[subject[i]];
     const hot = new Set(data.hot);
     const last = data.length;
 
@@ -73,14 +71,14 @@
       return low;
     };
     const live = Array.from({ length: count }, () => []);
-    const { takes, edge: edges, back: backs, shape: shapes, fate: fates } = data.travels, tellings = sums(data.travels.tells);
+    const { takes, edge: edges, back: backs, shape: shapes, fate: fates, tells } = data.travels, parcels = sums(data.travels.subject);
     const travels = sums(data.travels.start).map((start, id) => {
       const end = takes[id] ? start + takes[id] : -1, fate = fates[id];
       const begins = pos[start];
       const meets = end < 0 ? begins + TRAVEL : Math.max(pos[end], begins + 0.05);
       const ends = meets + (fate === LOST || fate === REFUSED || fate === TOO_LATE ? FALL : 0);
       const travel = { id, start, begins, meets, ends, fate, edge: edges[id], back: backs[id], shape: shapes[id],
-        tells: data.texts[tellings[id]], bow: 0 };
+        tells: tells[id], subject: data.subjects[parcels[id]], bow: 0 };
       for (let i = start, until = beatAt(ends); i <= until; i++) live[i].push(travel);
       return travel;
     });
@@ -263,7 +261,7 @@
     function makeMover(travel) {
       const [a, b] = data.edges[travel.edge];
       const look = data.looks[travel.back ? b : a];
-      const subjectOf = about(travel.start);
+      const subjectOf = travel.subject;
       const node = svg("g", {
         class: `mover${hot.has(subjectOf) ? " hot" : ""}${[LOST, REFUSED].includes(travel.fate) ? " fails" : ""}`,
         style: `--c:var(--bop-${look});--f:var(--bop-${look}-fill)`,
@@ -343,7 +341,7 @@
     kinds.label = "a kind of event";
     subjects.label = "all about";
     data.kinds.forEach((name, k) => add(`k${k}`, name.replaceAll("_", " "), kinds));
-    const followed = data.hot.length ? data.hot : [...new Set(subject.map((s) => data.texts[s]))].filter(Boolean).slice(0, 12);
+    const followed = data.hot.length ? data.hot : [...new Set(subject.map((s) => data.subjects[s]))].filter(Boolean).slice(0, 12);
     followed.forEach((name) => add(`s${name}`, name, subjects));
     chooser.append(subjects, kinds);
     const chosen = (i) => {

@@ -15,16 +15,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from classroom.pictures.facts import BUILT_IN, QUEUE_KINDS
 from classroom.world.history import Event
-
-QUEUE_KINDS = frozenset(
-    "sent leased acked nacked extended expired dead redriven stale delayed purged dropped".split()
-)
-# Kinds that the world itself writes; any other is what a service chose to record.
-WORLD_KINDS = QUEUE_KINDS | frozenset(
-    "start crash exit pause resume partition heal fault fault_over error request arrive reply answer lost "
-    "refused reset timeout commit handling handled".split()
-)
 
 QUEUE_HEIGHT = 108
 TRAY_HEIGHT = 62  # of a queue that nobody takes from, such as the dead letters
@@ -100,6 +92,11 @@ class _Cast:
             self.names.append(name)
 
 
+def only_creates(event: Event) -> bool:
+    """A commit that makes tables and writes nothing: whoever starts first does it, and it tells nothing."""
+    return all(str(one).startswith("CREATE ") for one in event.get("statements") or [""])
+
+
 def _read(history: Iterable[Event]) -> _Cast:
     cast = _Cast()
     for event in history:
@@ -122,11 +119,11 @@ def _read(history: Iterable[Event]) -> _Cast:
                 found.setdefault(str(event["to"]), False)
         elif event.kind == "handling":
             cast.workers.add(event.node)
-        elif event.kind == "commit":
+        elif event.kind == "commit" and not only_creates(event):
             nodes = cast.commits.setdefault(str(event.get("database")), [])
             if event.node not in nodes:
                 nodes.append(event.node)
-        elif event.kind not in WORLD_KINDS and event.node != "world":
+        elif event.kind not in BUILT_IN and event.node != "world":
             cast.marks.add(event.node)
     cast.workers -= cast.brokers
     return cast

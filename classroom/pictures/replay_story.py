@@ -27,8 +27,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from classroom.pictures.replay_stage import QUEUE_KINDS, WORLD_KINDS, Stage, stage_of
-from classroom.pictures.replay_words import Narrator, short
+from classroom.pictures.facts import BUILT_IN, QUEUE_KINDS, short, subjects
+from classroom.pictures.replay_stage import Stage, only_creates, stage_of
+from classroom.pictures.replay_words import Narrator
 from classroom.world.history import Event
 
 ABSENT, UP, CRASHED, PAUSED, ENDED = range(5)
@@ -53,7 +54,7 @@ class Travel(NamedTuple):
     edge: int
     back: int  # 1: against the direction of the edge
     shape: int
-    label: str
+    subject: str  # "order 7", or ""
     fate: int
     tells: str  # what hovering says
 
@@ -90,13 +91,13 @@ class Story:
     length: float = 0.0
 
 
-def story_of(history: Sequence[Event], *, about: str | None = None) -> Story:
-    """The script of a history. about: the subject to follow ("order 7"); by default the one in trouble."""
+def story_of(history: Sequence[Event], *, about: object = None) -> Story:
+    """The script of a history. about: what to follow (7, "order 7", an Event); by default what went wrong."""
     return _Teller(history, about).story
 
 
 class _Teller:
-    def __init__(self, history: Sequence[Event], about: str | None) -> None:
+    def __init__(self, history: Sequence[Event], about: object) -> None:
         self.history = history
         self.stage = stage_of(history)
         self.story = Story(self.stage, [], [], [], [], [], [], [], [], 0)
@@ -109,7 +110,7 @@ class _Teller:
         self._status: dict[int, int] = {}
         self._handlers = {event.node for event in history if event.kind == "handling"}
         self._done: Counter[tuple[str, str, str]] = Counter()
-        self._scores: Counter[str] = Counter()
+        self._scores: dict[str, float] = {}
         self._best = (0.0, 0)
         self._calls_open = 0
         self._narrator = Narrator(history)
@@ -133,17 +134,17 @@ class _Teller:
         self.story.beats.append(beat)
         if event.kind in QUEUE_KINDS:
             self._queue(event, beat)
-        elif event.kind not in WORLD_KINDS:
+        elif event.kind not in BUILT_IN:
             self._effect(event, beat)
         else:
             self._world(event, beat)
         score = _SCORES.get(event.kind, 0.0) if said.weight == 2 else 0.0
-        if event.kind not in WORLD_KINDS and said.weight == 2:
+        if event.kind not in BUILT_IN and said.weight == 2:
             score = 10.0
         if score > self._best[0]:
             self._best = score, len(self.story.beats) - 1
         if score >= 5 and said.subject:
-            self._scores[said.subject] += score
+            self._scores[said.subject] = self._scores.get(said.subject, 0.0) + score
 
     def _count(self, beat: Beat, metric: str, by: int) -> None:
         if metric not in self.story.metrics:
@@ -162,7 +163,7 @@ class _Teller:
             edge = self.stage.edge(self.stage.index(event.get("a", "")), self.stage.index(event.get("b", "")))
             if edge >= 0:
                 beat.ops.append(["c", edge, int(event.kind == "partition")])
-        elif event.kind == "commit":
+        elif event.kind == "commit" and not only_creates(event):
             shared = self.stage.index(f"database {event.get('database')}")
             owner = self.stage.places[place]
             if shared >= 0:
@@ -291,16 +292,18 @@ class _Teller:
                 first, _, kind, words = self.story.bands[index]
                 self.story.bands[index] = (first, number, kind, words)
 
-    def _choose(self, about: str | None) -> None:
-        self.story.trouble = [subject for subject, _ in self._scores.most_common(6)]
+    def _choose(self, about: object) -> None:
+        self.story.trouble = sorted(self._scores, key=lambda subject: -self._scores[subject])[:6]
         best = self._best[1] if self._best[0] else len(self.story.beats) * 2 // 3
-        if about is not None:
-            self.story.trouble = [about]
-            of_it = [n for n, beat in enumerate(self.story.beats) if beat.subject == about]
-            heavy = [n for n in of_it if self.story.beats[n].weight == 2]
-            best = (heavy or of_it or [best])[-1 if not heavy else 0]
-            ranked = sorted(heavy, key=lambda n: -_SCORES.get(self.story.beats[n].kind, 10.0))
-            best = ranked[0] if ranked else best
+        names, numbers = subjects(about)
+        if names or numbers:
+            known = dict.fromkeys(beat.subject for beat in self.story.beats)
+            self.story.trouble = [subject for subject in known if subject and subject.split()[-1] in names]
+            mine = [n for n, beat in enumerate(self.story.beats) if beat.subject in self.story.trouble]
+            mine.sort(
+                key=lambda n: (-self.story.beats[n].weight, -_SCORES.get(self.story.beats[n].kind, 10.0))
+            )
+            best = min(numbers) if numbers else (mine or [best])[0]
         self.story.still = min(best, max(len(self.story.beats) - 1, 0))
 
 
@@ -322,23 +325,21 @@ class _Journeys:
 
     def __init__(self, story: Story, history: Sequence[Event], empty: set[int]) -> None:
         self.story, self.history, self.empty = story, history, empty
-        self._paused: set[str] = set()
+        self._length = 160 if len(history) < 1000 else 60  # characters of a body that are kept
 
     def collect(self) -> None:
         requests: dict[int, tuple[int, Event]] = {}
         replies: dict[int, tuple[int, Event]] = {}
-        arrived: set[int] = set()
-        given_up: set[int] = set()
+        waited_for = {event["call"] for event in self.history if event.kind in ("answer", "lost")}
         for number, event in enumerate(self.history):
             call = event.get("call")
             if event.kind == "request":
                 requests[event["call"]] = number, event
             elif event.kind == "reply":
                 replies[event["call"]] = number, event
-                if call in given_up:
+                if call not in waited_for:
                     self._go(number, -1, event, back=True, fate=TOO_LATE)
             elif event.kind == "arrive" and call in requests:
-                arrived.add(event["call"])
                 self._go(requests[event["call"]][0], number, requests[event["call"]][1])
             elif event.kind == "answer" and call in replies:
                 self._go(replies[event["call"]][0], number, replies[event["call"]][1], back=True)
@@ -349,9 +350,7 @@ class _Journeys:
                     self._go(start, number, departed, back=event.get("part") != "request", fate=LOST)
             elif event.kind == "refused" and call in requests:
                 self._go(requests[event["call"]][0], number, requests[event["call"]][1], fate=REFUSED)
-            elif event.kind == "timeout" and call is not None:
-                given_up.add(call)
-            elif event.kind == "commit":
+            elif event.kind == "commit" and not only_creates(event):
                 self._commit(number, event)
         self.story.travels.sort()
 
@@ -377,10 +376,12 @@ class _Journeys:
             fate = AT_THE_DOOR
         subject = leased or beat.subject
         what = f"{event.get('method')} {path}" if not back else f"reply {event.get('status')}"
-        body = "" if event.get("body") is None else short(event["body"], 160)
+        body = (
+            "" if event.get("body") in (None, {}) or shape == ROUTINE else short(event["body"], self._length)
+        )
         tells = f"{event.node} → {event.get('to')}: {what}{chr(10) + body if body else ''}"
         against = int(stage.edges[edge][0] != here)
-        self.story.travels.append(Travel(start, end, edge, against, shape, _label(subject), fate, tells))
+        self.story.travels.append(Travel(start, end, edge, against, shape, subject, fate, tells))
 
     def _leased_before(self, reply: int) -> str:
         """The subject of the message that this reply carries: the broker leased it just before."""

@@ -15,22 +15,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from classroom.pictures.replay_stage import WORLD_KINDS
+from classroom.pictures.facts import BUILT_IN, calls, ordinal, seconds, short
 from classroom.world.history import Event
 
-_ORDINALS = (
-    "",
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-)
 _QUEUE_PATH = re.compile(r"/queues/([^/?]+)/(\w+)")
 _NUMBER_IN_PATH = re.compile(r"/([\w-]*\d[\w-]*)(?=[/?]|$)")
 
@@ -41,29 +28,6 @@ class Said(NamedTuple):
     words: str
     weight: int
     subject: str
-
-
-def ordinal(count: int) -> str:
-    return _ORDINALS[count] if 0 < count < len(_ORDINALS) else f"{count}th"
-
-
-def seconds(value: float) -> str:
-    """A length of time as a person says it: 0.4 ms, 80 ms, 2.5 s, 40 s, 3 min 20 s."""
-    if value < 0.001:
-        return f"{value * 1000:.2g} ms"
-    if value < 1:
-        return f"{value * 1000:.0f} ms"
-    if value < 120:
-        return f"{value:.3g} s" if value < 100 else f"{value:.0f} s"
-    minutes, rest = divmod(round(value), 60)
-    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-
-
-def short(value: Any, length: int = 60) -> str:
-    """A value in one short line."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    text = " ".join(text.split())
-    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def subject_of(value: Any, depth: int = 0) -> str:
@@ -89,7 +53,7 @@ class Narrator:
     """Says one sentence after another; give it the events in order."""
 
     def __init__(self, history: Iterable[Event]) -> None:
-        self.empty = _empty_polls(history)
+        self.empty = {number for number, call in calls(history).items() if call.is_empty_poll}
         self._about: dict[str, str] = {}  # message id -> subject
         self._receipts: dict[str, str] = {}  # receipt -> message id
         self._calls: dict[int, tuple[str, str, str, str]] = {}  # call -> caller, callee, what, subject
@@ -100,7 +64,7 @@ class Narrator:
 
     def say(self, event: Event) -> Said:
         speak: Callable[[Event], Said] | None = getattr(self, f"_{event.kind}", None)
-        if event.kind not in WORLD_KINDS or speak is None:
+        if event.kind not in BUILT_IN or speak is None:
             return self._recorded(event)
         said = speak(event)
         return Said(said.words, said.weight, said.subject or self._subject(event))
@@ -148,6 +112,7 @@ class Narrator:
         for holders in self._held.values():
             if event.node in holders:
                 holders.remove(event.node)
+        self._open -= {call for call in self._open if self._calls[call][0] == event.node}
         return Said(f"{event.node} crashes, without a goodbye{then}", 2, "")
 
     def _exit(self, event: Event) -> Said:
@@ -283,7 +248,8 @@ class Narrator:
         own = (
             "its database" if event.get("database") == event.node else f"the database {event.get('database')}"
         )
-        return Said(f"{event.node} commits to {own}: {short(statements[-1], 60)}", 1, "")
+        weight = 0 if all(str(one).startswith("CREATE ") for one in statements) else 1
+        return Said(f"{event.node} commits to {own}: {short(statements[-1], 60)}", weight, "")
 
     # ---- the queue -------------------------------------------------------------------
 
@@ -339,18 +305,15 @@ class Narrator:
 
     def _expired(self, event: Event) -> Said:
         subject, who = self._subject(event), event.get("consumer")
-        still = "; it still works on it" if who in self._held.get(str(event.get("message")), []) else ""
+        still = f", and {who} still holds it" if who in self._held.get(str(event.get("message")), []) else ""
         lease = f"{who}'s lease on {subject}" if who else f"the lease on {subject}"
         return Said(f"{lease} runs out{still}: the message is for anybody again", 2, "")
 
     def _dead(self, event: Event) -> Said:
         count = event.get("receive_count")
         often = f" after {count} deliveries" if count else ""
-        return Said(
-            f"{self._subject(event)} is given up{often}: it goes to {event.get('to')} ({short(event.get('reason'), 40)})",
-            2,
-            "",
-        )
+        where = f"it goes to {event.get('to')} ({short(event.get('reason'), 40)})"
+        return Said(f"{self._subject(event)} is given up{often}: {where}", 2, "")
 
     def _redriven(self, event: Event) -> Said:
         return Said(
@@ -359,16 +322,16 @@ class Narrator:
 
     def _stale(self, event: Event) -> Said:
         who = self._let_go(event) or "a worker"
-        return Said(
-            f"{who} comes too late with its {event.get('operation') or 'ack'} of {self._subject(event)}: the lease is not its own any more",
-            2,
-            "",
-        )
+        late = f"{who} comes too late with its {event.get('operation') or 'ack'} of {self._subject(event)}"
+        return Said(f"{late}: the lease is not its own any more", 2, "")
 
     def _handling(self, event: Event) -> Said:
         return Said(f"{event.node} begins to work on {self._subject(event)}", 1, "")
 
     def _handled(self, event: Event) -> Said:
+        holders = self._held.get(str(event.get("message")), [])
+        if event.node in holders:
+            holders.remove(event.node)
         outcome = event.get("outcome")
         subject = self._subject(event)
         if outcome in (None, "ok"):
@@ -397,18 +360,3 @@ class Narrator:
         if count > 1:
             return Said(f"{subject} has its {ordinal(count)} {event.kind} at {event.node}{tail}", 2, subject)
         return Said(f"{event.node}: {event.kind}{' of ' + subject if subject else ''}{tail}", 1, subject)
-
-
-def _empty_polls(history: Iterable[Event]) -> set[int]:
-    """Calls to a queue that asked for messages and got none."""
-    asked: dict[int, bool] = {}
-    for event in history:
-        if event.kind == "request":
-            queue = _QUEUE_PATH.search(str(event.get("path")))
-            if queue and queue[2] == "receive":
-                asked[event["call"]] = True
-        elif event.kind == "reply" and event.get("call") in asked:
-            body = event.get("body")
-            found = list(body.values()) if isinstance(body, Mapping) else [body]
-            asked[event["call"]] = not any(found)
-    return {call for call, empty in asked.items() if empty}

@@ -10,6 +10,7 @@ from classroom.world.faults import Crash, Drop, Duplicate, Partition, Pause
 from classroom.world.history import Event, digest
 
 HOP = 0.001  # seconds one way
+LEASE = 30.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Tape:
         return at + HOP
 
     def send(self, at: float, sender: str, queue: str, body: Any) -> str:
-        path = f"/queues/{queue}/messages"
+        path = f"/queues/{queue}/send"
         call = self.ask(at, sender, "broker", path, {"body": body})
         self._messages += 1
         message = f"{queue}-{self._messages}"
@@ -70,22 +71,29 @@ class Tape:
         return message
 
     def receive(
-        self, at: float, worker: str, queue: str, message: str | None = None, body: Any = None, count: int = 1,
-        *, lease: float = 30.0, wait: float = 0.0,
-    ) -> float:  # fmt: skip
+        self,
+        at: float,
+        worker: str,
+        queue: str,
+        message: str | None = None,
+        body: Any = None,
+        count: int = 1,
+        *,
+        wait: float = 0.0,
+    ) -> float:
         path = f"/queues/{queue}/receive"
         call = self.ask(at, worker, "broker", path, {"max_messages": 1, "wait": wait})
         self.reach(at + HOP, call, worker, "broker", path)
         found: list[Any] = []
         if message is not None:
             self.add(
-                at + HOP + wait, "broker", "leased", queue=queue, message=message, receipt=f"{message}/{count}",
-                receive_count=count, until=round(at + HOP + wait + lease, 6), consumer=worker,
+                at + HOP + wait, "broker", "leased", queue=queue, message=message,
+                receipt=f"{message}/{count}", receive_count=count, until=round(at + HOP + wait + LEASE, 6), consumer=worker,
             )  # fmt: skip
             found = [
                 {"message": message, "receipt": f"{message}/{count}", "receive_count": count, "body": body}
             ]
-        return self.reply(at + HOP + wait, call, worker, "broker", {"messages": found})
+        return self.reply(at + HOP + wait, call, worker, "broker", {"leases": found})
 
     def settle(
         self, at: float, worker: str, queue: str, message: str, count: int, kind: str = "acked", **data: Any
@@ -168,7 +176,7 @@ def lesson_08() -> HandMadeRun:
     tape.add(end - HOP, "broker", "dead", queue="charges", message=messages[13], reason="max_receive_count",
              to="charges-dead", receive_count=3)  # fmt: skip
     for second in (8, 16, 24):
-        tape.receive(second, "worker-2", "charges", wait=5.0)
+        tape.receive(second, "worker-2", "charges", wait=3.0)
     tape.add(12, "worker-2", "crash", incarnation=1, down=2.0)
     tape.add(14, "worker-2", "start", incarnation=2)
     expired = 1.001 + 30
@@ -240,12 +248,13 @@ def lossy_shop() -> HandMadeRun:
     tape.add(10.0, "payments", "crash", incarnation=1, down=3.0)
     tape.add(13.0, "payments", "start", incarnation=2)
     checkout(14.0, 5)
-    return tape.run(Drop("orders", "payments", part="reply", nth=2), Duplicate("orders", "payments", nth=3),
-                    Partition("orders", "payments", at=4.5, lasts=5), Crash("payments", at=10, down=3))  # fmt: skip
+    lost, twice = Drop("orders", "payments", part="reply", nth=2), Duplicate("orders", "payments", nth=3)
+    cut, crash = Partition("orders", "payments", at=4.5, lasts=5), Crash("payments", at=10, down=3)
+    return tape.run(lost, twice, cut, crash)
 
 
 def long_run(orders: int = 280) -> HandMadeRun:
-    """About 18 events an order; worker-1 pauses in the middle, every ninetieth order is delivered twice."""
+    """About 18 events an order; worker-1 crashes at every ninetieth order, which is delivered twice."""
     tape = Tape()
     for name in ("broker", "card", "worker-1", "worker-2"):
         tape.add(0, name, "start", incarnation=1)
