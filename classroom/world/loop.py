@@ -276,6 +276,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.close()
 
 
+def is_library(filename: str) -> bool:
+    """Is it code of ours, of Python or of somebody else, and not the learner's?"""
+    return any(part in filename for part in LIBRARIES)
+
+
 def _is_dead(handle: Any) -> bool:
     process = handle._context.get(running)
     return process is not None and not process.alive
@@ -287,7 +292,7 @@ def _where(task: asyncio.Task[Any]) -> str:
     best = f"waits in {getattr(awaited, '__qualname__', awaited)}"
     while awaited is not None:
         frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
-        if frame is not None and not any(part in frame.f_code.co_filename for part in LIBRARIES):
+        if frame is not None and not is_library(frame.f_code.co_filename):
             line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
             best = f"waits in {frame.f_code.co_name}(), line {frame.f_lineno}: {line}"
         awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "ag_await", None)

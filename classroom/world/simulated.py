@@ -1,15 +1,14 @@
 """simulate: run a scenario on a virtual clock, and freeze what came of it.
 
 Idea      The loop runs on a thread of its own, so that it works inside a notebook cell while the
-          kernel's own loop runs. The calling thread waits, and is the watchdog: a step that does
-          not come back within `patience` seconds of real time is broken off from outside.
+          kernel's own loop runs. The calling thread waits, and is the watchdog (watchdog.py).
           At the end everything is frozen first and cleaned up after: what a dying coroutine
           still does cannot be seen any more.
 Not here  The world's inhabitants (world.py); real sockets (live.py).
 """
 
 import asyncio
-import ctypes
+import contextlib
 import math
 import threading
 from collections.abc import Awaitable, Callable, Iterable
@@ -22,14 +21,10 @@ from classroom.world.faults import Fault
 from classroom.world.loop import EndlessLoop, Stuck, VirtualLoop
 from classroom.world.process import Process
 from classroom.world.run import Run
+from classroom.world.watchdog import BrokenOff, Watchdog
 from classroom.world.world import World
 
 Scenario = Callable[[World], Awaitable[Any]]
-GLANCE = 0.25  # seconds of real time between two looks of the watchdog
-
-
-class Interrupted(BaseException):
-    """The person at the keyboard stopped the run."""
 
 
 def simulate(
@@ -52,26 +47,37 @@ def simulate(
 
     Returns a Run also when the scenario raised: see Run.error and Run.waiting.
     """
-    plan = tuple(faults)
+    if not callable(scenario):
+        raise TypeError(f"a scenario is an `async def scenario(world)`, not yet called; got {scenario!r}")
+    plan = tuple(faults) if isinstance(faults, Iterable) else (faults,)
     for fault in plan:
-        if not isinstance(fault, Fault.__args__):  # type: ignore[attr-defined]
-            raise TypeError(f"faults are values such as Crash('orders', at=1.0); got {fault!r}")
-    if not (limit > 0 and math.isfinite(limit)):
-        raise ValueError(f"limit is in virtual seconds, more than 0; got {limit!r}")
+        if not isinstance(fault, Fault):
+            raise TypeError(f"faults is a list of values such as Crash('orders', at=1.0); got {fault!r}")
+    for name, value in (("limit", limit), ("patience", patience)):
+        if not (isinstance(value, int | float) and value > 0 and math.isfinite(value)):
+            raise ValueError(f"{name} is in seconds, more than 0; got {value!r}")
     patches.install()
     loop = VirtualLoop(limit=limit, shuffle=Random(f"{seed}/schedule") if shuffle else None)
     world = World(loop, seed=seed, faults=plan)
+    watchdog = Watchdog(world, patience)
     out: list[Run] = []
     thread = threading.Thread(
-        target=copy_context().run, args=(_run, scenario, world, out), name="simulated world", daemon=True
+        target=copy_context().run,
+        args=(_run, scenario, world, watchdog, out),
+        name="simulated world",
+        daemon=True,
     )
     thread.start()
-    _watch(thread, loop, patience)
+    watchdog.watch(thread)
+    if not out:  # the thread hangs where nobody can reach it
+        reason = EndlessLoop(f"{loop.stop_with} It could not be broken off and runs on: restart the kernel.")
+        out.append(_freeze(scenario, world, None, reason, ()))
     return out[0]
 
 
-def _run(scenario: Scenario, world: World, out: list[Run]) -> None:
+def _run(scenario: Scenario, world: World, watchdog: Watchdog, out: list[Run]) -> None:
     loop = world.loop
+    loop.on_exit = world.exited
     asyncio.set_event_loop(loop)
     loop.set_exception_handler(lambda _, context: _tell(world, context))
     result: Any = None
@@ -85,11 +91,14 @@ def _run(scenario: Scenario, world: World, out: list[Run]) -> None:
         error = escaped
         if isinstance(escaped, Stuck):
             waiting = loop.waiting()
-    try:
-        out.append(_freeze(scenario, world, result, error, waiting))
+    watchdog.hold()
+    if watchdog.gave_up:
+        return
+    out.append(_freeze(scenario, world, result, loop.stop_with or error, waiting))
+    watchdog.let_go()
+    with contextlib.suppress(BrokenOff):
         loop.bury()
-    finally:
-        asyncio.set_event_loop(None)
+    asyncio.set_event_loop(None)
 
 
 async def _as_coroutine(scenario: Scenario, world: World) -> Any:
@@ -100,11 +109,9 @@ def _freeze(
     scenario: Scenario, world: World, result: Any, error: BaseException | None, waiting: tuple[str, ...]
 ) -> Run:
     for task in list(world.loop.tasks):
-        if task.done() and task._log_traceback and not task.cancelled():  # type: ignore[attr-defined]
-            lost = (
-                task.exception()
-            )  # also marks it as seen, or asyncio would print it whenever it is collected
-            if type(lost) is not type(error):
+        if task.done() and task._log_traceback and not task.cancelled():
+            lost = task.exception()  # marks it as seen too, or asyncio would print it when it is collected
+            if lost is not error and not isinstance(lost, BrokenOff | SystemExit):
                 process = world.loop.tasks[task]
                 world.write(
                     process.name if process else "world", "error", error=f"{type(lost).__name__}: {lost}"
@@ -126,32 +133,8 @@ def _freeze(
 
 def _tell(world: World, context: dict[str, Any]) -> None:
     error = context.get("exception")
+    if context["message"].endswith("never retrieved"):
+        return  # told when garbage is collected, and nobody knows when that is; freeze() looks for these
     if error is not None and not world.loop.is_closed():
         world.write("world", "error", error=f"{type(error).__name__}: {error}")
 
-
-def _watch(thread: threading.Thread, loop: VirtualLoop, patience: float) -> None:
-    """Wait for the thread; break it off when a step does not end, or when somebody interrupts."""
-    steps, waited = loop.steps, 0.0
-    while thread.is_alive():
-        try:
-            thread.join(GLANCE)
-        except KeyboardInterrupt:
-            _break_off(thread, loop, Interrupted("interrupted"))
-            thread.join(patience)
-            raise
-        waited = waited + GLANCE if loop.steps == steps else 0.0
-        steps = loop.steps
-        if waited >= patience and thread.is_alive():
-            text = (
-                f"one step ran for {patience:g} s without an await: an endless loop? "
-                "While it runs, nothing else of the system can."
-            )
-            _break_off(thread, loop, EndlessLoop(text))
-            thread.join(GLANCE)
-
-
-def _break_off(thread: threading.Thread, loop: VirtualLoop, reason: BaseException) -> None:
-    loop.stop_with = reason
-    assert thread.ident is not None
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(type(reason)))

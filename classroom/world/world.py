@@ -142,6 +142,14 @@ class World:
         ):
             process.alive = False
 
+    def exited(self, process: Process, error: SystemExit) -> bool:
+        """sys.exit() ends the process that called it, and not the run. False: it was no service."""
+        listener = self._listeners.get(process.name)
+        if listener is None or listener.process is not process:
+            return False
+        self._exit(process, error)
+        return True
+
     def check_aims(self) -> None:
         """A fault aimed at a name that never was is a slip of the pen; say so."""
         known = {"*", *self._listeners, *self._clients}
@@ -182,13 +190,17 @@ class World:
         self._listeners[process.name].serve = serve
 
     async def _work(self, process: Process, work: Awaitable[None]) -> None:
-        error: str | None = None
+        error: Exception | None = None
         try:
             await work
         except Exception as escaped:
-            error = f"{type(escaped).__name__}: {escaped}"
+            error = escaped
+        self._exit(process, error)
+
+    def _exit(self, process: Process, error: BaseException | None) -> None:
         if process.alive:
-            self.write(process.name, "exit", incarnation=process.incarnation, error=error)
+            text = f"{type(error).__name__}: {error}" if error else None
+            self.write(process.name, "exit", incarnation=process.incarnation, error=text)
             self._end(process)
 
     def _end(self, process: Process) -> None:
