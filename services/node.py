@@ -71,7 +71,7 @@ class Node(Protocol):
         """Seconds since the run began."""
         ...
 
-    def record(self, kind: str, **data: object) -> None:
+    def record(self, kind: str, /, **data: object) -> None:
         """Write one event into the history."""
         ...
 

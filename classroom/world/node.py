@@ -35,7 +35,7 @@ class SimulatedNode:
 
         from classroom.world.transport import SimulatedTransport
 
-        if timeout is not None and not timeout > 0:
+        if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
             raise ValueError(f"timeout is in seconds, more than 0, or None to wait for ever; got {timeout!r}")
         return httpx.AsyncClient(
             transport=SimulatedTransport(self._world.network, self._process), timeout=timeout
@@ -55,7 +55,7 @@ class SimulatedNode:
     def now(self) -> float:
         return self._world.now()
 
-    def record(self, kind: str, **data: Any) -> None:
+    def record(self, kind: str, /, **data: Any) -> None:
         if self._process.alive:
             self._world.write(self.name, kind, **data)
 

@@ -4,8 +4,9 @@ Idea      The thread that called simulate() looks now and then whether steps are
           is for `patience` seconds, an exception is raised in the other thread, from outside. A
           bare `except:` catches that too, so whoever catches it is raised at again, on the next
           line of his own code, until the loop has the word.
-Mind      What hangs outside of Python (a lock, a regular expression that backtracks for ever) hears
-          of no exception. It is left behind, and the run ends without it.
+Mind      What hangs outside of Python (a lock that nobody gives back) hears of no exception. It is
+          left behind, and the run ends without it. What does not even let other threads run (a
+          regular expression that backtracks for ever) ends when it ends.
 Source    PyThreadState_SetAsyncExc and sys.settrace in the Python manuals.
 """
 

@@ -9,6 +9,7 @@ Not here  The loop, the thread and the Run (simulated.py); what travels (network
 import asyncio
 import inspect
 import math
+import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 from random import Random
@@ -16,7 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 from classroom.world import asgi, patches
 from classroom.world.effects import Effects
-from classroom.world.faults import Crash, Delay, Drop, Duplicate, ErrorRate, Fault, Partition, Pause, Slow
+from classroom.world.faults import (
+    ANY,
+    Crash,
+    Delay,
+    Drop,
+    Duplicate,
+    ErrorRate,
+    Fault,
+    Partition,
+    Pause,
+    Slow,
+    seconds,
+)
 from classroom.world.history import Event, plain
 from classroom.world.loop import VirtualLoop
 from classroom.world.network import Listener, Network, Reply, Request
@@ -28,6 +41,9 @@ if TYPE_CHECKING:
     import httpx
 
     from services.node import Factory
+
+
+HOST = re.compile(r"(?!world$|scenario$)[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 
 
 class NoSuchService(LookupError):
@@ -50,6 +66,7 @@ class World:
         self._factories: dict[str, Factory] = {}
         self._listeners: dict[str, Listener] = {}
         self._clients: dict[str, Process] = {}
+        self._by_hand: list[Partition] = []
         for fault in faults:
             self._schedule(fault)
 
@@ -57,6 +74,12 @@ class World:
 
     def start(self, name: str, factory: "Factory") -> None:
         """Start a service: a factory from a node to an ASGI app, or ``async def worker(node)``."""
+        if not HOST.fullmatch(name):
+            raise ValueError(
+                f"a service's name is a host name: small letters, digits, '-', '_' and '.'; got {name!r}"
+            )
+        if name in self._clients:
+            raise ValueError(f"{name!r} is a client already; give the service another name")
         if name in self._listeners:
             raise ValueError(f"{name!r} is running already; running: {self._names()}")
         self._factories[name] = factory
@@ -82,13 +105,15 @@ class World:
     def now(self) -> float:
         return self.loop.time()
 
-    def record(self, kind: str, **data: object) -> None:
+    def record(self, kind: str, /, **data: object) -> None:
         """Write one event into the history, in the world's own name."""
         self.write("world", kind, **data)
 
     def crash(self, name: str, *, down: float | None = None) -> None:
         """kill -9. down: seconds until it starts again; None leaves it down until restart()."""
         process = self.find(name).process
+        if down is not None:
+            seconds("crash", down=down)
         if not process.alive:
             return  # nobody dies twice
         self.write(name, "crash", incarnation=process.incarnation, down=down)
@@ -106,6 +131,7 @@ class World:
     def pause(self, name: str, *, lasts: float) -> None:
         """The process stands still for `lasts` seconds."""
         process = self.find(name).process
+        seconds("pause", for_ever=True, lasts=lasts)
         if process.alive and not process.paused:
             process.paused = True
             self.write(name, "pause", lasts=lasts)
@@ -113,11 +139,13 @@ class World:
 
     def partition(self, a: str, b: str, *, lasts: float = math.inf, one_way: bool = False) -> None:
         """Cut the network between two nodes, from now on."""
-        self._cut(Partition(a, b, at=self.now(), lasts=lasts, one_way=one_way))
+        partition = Partition(a, b, at=self.now(), lasts=lasts, one_way=one_way)
+        self._by_hand.append(partition)
+        self._cut(partition)
 
     # ---- for nodes, network and storage ----------------------------------------------
 
-    def write(self, node: str, kind: str, **data: Any) -> None:
+    def write(self, node: str, kind: str, /, **data: Any) -> None:
         at = round(self.loop.time(), 6)
         self.history.append(Event(len(self.history), at, node, kind, plain(data)))
 
@@ -152,11 +180,12 @@ class World:
 
     def check_aims(self) -> None:
         """A fault aimed at a name that never was is a slip of the pen; say so."""
-        known = {"*", *self._listeners, *self._clients}
-        for fault in self.faults:
+        known = {*self._listeners, *self._clients}
+        for fault in (*self.faults, *self._by_hand):
             for key in ("node", "caller", "callee", "a", "b"):
-                name = getattr(fault, key, "*")
-                if name not in known:
+                name = getattr(fault, key, None)
+                any_will_do = name == ANY and key in ("caller", "callee")
+                if name is not None and name not in known and not any_will_do:
                     raise NoSuchService(f"{fault!r}: no service {name!r}; there were: {self._names()}")
 
     # ---- life and death --------------------------------------------------------------
