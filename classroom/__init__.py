@@ -3,6 +3,7 @@
 For notebooks and tests alone; services import nothing from here.
 """
 
+from classroom.adversary import sweep
 from classroom.check import PromiseBroken, Unfinished, check, replay
 from classroom.world.faults import Crash, Delay, Drop, Duplicate, ErrorRate, Partition, Pause, Slow
 from classroom.world.run import Run
@@ -23,4 +24,5 @@ __all__ = [
     "check",
     "replay",
     "simulate",
+    "sweep",
 ]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from classroom.checks import Check, Violation
+from classroom.world.effects import Effect
 from classroom.world.faults import Crash, Fault, Pause
 from classroom.world.run import Run
 from classroom.world.simulated import Scenario, simulate
@@ -27,6 +28,7 @@ SWEEP_RUNS = 100
 SEARCH_RUNS = 50
 SHRINK_RUNS = 60
 TALK = {"request", "arrive", "reply", "answer", "timeout"}  # kinds that change nothing by themselves
+MOST_STEPS = 20_000  # of one run; a lively one of an exercise takes about 2,000
 PAUSE = 40.0  # seconds of the sweep's pauses: longer than a lease
 
 
@@ -52,7 +54,7 @@ class Attack:
     plans: Callable[[], SearchStrategy[tuple[Fault, ...]]] | None = None
 
     def run(self, *more: Fault, seed: int = 0) -> Run:
-        return simulate(self.scenario, seed=seed, faults=self.faults + more)
+        return simulate(self.scenario, seed=seed, faults=self.faults + more, most_steps=MOST_STEPS)
 
 
 @dataclass(frozen=True)
@@ -130,21 +132,41 @@ def find_attacks(
 def strikes(attack: Attack, quiet: Run) -> Iterator[Fault]:
     """A crash before and after, and a pause before, each effect of the attack's nodes in its quiet run.
 
-    Effects after the last thing that mattered (workers that ask in vain) are left out; if there are
-    more points than SWEEP_RUNS, they are thinned out evenly.
+    If there are more points than SWEEP_RUNS, they are thinned out evenly.
     """
-    over = max((event.at for event in quiet.history if event.kind not in TALK), default=0.0)
     points: list[Fault] = []
-    for effect in quiet.effects:
-        if effect.at > over:
-            continue
+    for effect in effects_that_matter(quiet):
         if effect.node in attack.sweep:
-            points.append(Crash(effect.node, before=effect.number))
-            points.append(Crash(effect.node, after=effect.number))
+            points += [Crash(effect.node, before=effect.number), Crash(effect.node, after=effect.number)]
         if effect.node in attack.pauses:
             points.append(Pause(effect.node, before=effect.number, lasts=PAUSE))
     stride = max(1, -(-len(points) // SWEEP_RUNS))
     yield from points[::stride]
+
+
+def effects_that_matter(quiet: Run) -> list[Effect]:
+    """The effects of a run up to the last thing that changed anything; after that workers ask in vain."""
+    over = max((event.at for event in quiet.history if event.kind not in TALK), default=0.0)
+    return [effect for effect in quiet.effects if effect.at <= over]
+
+
+def sweep(
+    scenario: Scenario, *nodes: str, check: Callable[[Run], list[Any]], seed: int = 0
+) -> list[tuple[Effect, str, list[Any]]]:
+    """Run a scenario again and again, with a node killed before and after each of its effects.
+
+    check(run) gives what is wrong with a run. Returns (effect, "before" or "after", what was wrong) for each run.
+    """
+    quiet = simulate(scenario, seed=seed)
+    quiet.raise_error()
+    struck = []
+    for effect in effects_that_matter(quiet):
+        if effect.node in nodes:
+            for when in ("before", "after"):
+                crash = Crash(effect.node, **{when: effect.number})  # type: ignore[arg-type]
+                run = simulate(scenario, seed=seed, faults=[crash], most_steps=MOST_STEPS)
+                struck.append((effect, when, check(run)))
+    return struck
 
 
 class _Enough(BaseException):

@@ -121,6 +121,18 @@ def in_order(kind: str, *, key: str, by: str) -> Check:
     return check
 
 
+def came_to_its_end(promise: str) -> Check:
+    """The scenario ran to its end; if it did not, that breaks `promise`."""
+
+    def check(run: Run) -> list[Violation]:
+        if run.error is None:
+            return []
+        text = f"The run broke off at {run.duration:.1f} s: {type(run.error).__name__}: {run.error}"
+        return [Violation(promise, text, events=(len(run.history) - 1,))]
+
+    return check
+
+
 def nothing_unexpected(*expected_errors: str) -> Check:
     """No exception escaped a handler or a task, no worker ended, but for texts that begin as expected."""
 

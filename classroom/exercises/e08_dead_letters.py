@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from classroom.adversary import Attack
-from classroom.checks import Check, Violation, queue_contents
+from classroom.checks import Check, Violation, came_to_its_end, queue_contents
 from classroom.exercises.exercise import Answers, Exercise, Promise
 from classroom.exercises.memory import Memory
 from classroom.world.faults import Crash, Delay, Drop, Duplicate, ErrorRate, Fault, Pause
@@ -375,23 +375,23 @@ def _times(number: int) -> str:
 def attacks(answers: Answers) -> tuple[Attack, ...]:
     memory = Memory(answers)
     ledger, payment = ledger_worker(memory), payment_worker(memory)
-    only_ledger = money((1, 2), with_card=False)
-    both = (money((1, 2)), dead_letters_hold())
+    only_ledger = (money((1, 2), with_card=False), came_to_its_end("ledger_once"))
+    both = (money((1, 2)), dead_letters_hold(), came_to_its_end("nothing_lost"))
     return (
-        Attack("ledger", scenario(ledger), (only_ledger,), sweep=WORKERS, pauses=WORKERS),
-        Attack("ledger, sent twice", scenario(ledger, sent_twice=(2,)), (only_ledger,)),
+        Attack("ledger", scenario(ledger), only_ledger, sweep=WORKERS, pauses=WORKERS),
+        Attack("ledger, sent twice", scenario(ledger, sent_twice=(2,)), only_ledger),
         Attack("orders", scenario(payment), both, sweep=WORKERS, pauses=WORKERS, plans=plans),
         Attack("sent twice", scenario(payment, sent_twice=(2,)), both),
         Attack(
             "card out of order",
             scenario(payment, lasts=200.0),
-            (money((1, 2), lost_is="patience"),),
+            (money((1, 2), lost_is="patience"), came_to_its_end("patience")),
             faults=(ErrorRate("*", "card", at=0.0, lasts=45.0),),
         ),
         Attack(
             "order 13",
             scenario(payment, poison=True, lasts=200.0),
-            (money((1, 2)), dead_letters_hold(POISON), redriven),
+            (dead_letters_hold(POISON), redriven, came_to_its_end("dead_letters")),
         ),
     )
 
