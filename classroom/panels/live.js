@@ -3,6 +3,8 @@
 //           the newest of it is sent, so that a slider can be dragged as fast as one likes.
 // Not here  The controls themselves: panel.js and explore.js, which define build(root, model, desk).
 
+// JupyterLab takes arrow keys, Enter and letters for its own in command mode, unless the very element that has
+// the focus says no (an ancestor that says it is asked too late).
 const make = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [key, value] of Object.entries(attributes)) {
@@ -10,6 +12,7 @@ const make = (tag, attributes = {}, ...children) => {
     if (key === "text") element.textContent = value;
     else element.setAttribute(key, value === true ? "" : value);
   }
+  if (tag === "input" || tag === "button") element.setAttribute("data-lm-suppress-shortcuts", "true");
   element.append(...children.filter((child) => child));
   return element;
 };
@@ -93,7 +96,6 @@ const enliven = (model, build) => {
     for (const root of document.querySelectorAll(mark)) {
       if (root.bopModel === model) continue;
       root.bopModel = model;
-      root.setAttribute("data-lm-suppress-shortcuts", "true"); // arrow keys are ours, not JupyterLab's
       build(root, model);
     }
   };
