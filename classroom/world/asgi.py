@@ -5,7 +5,7 @@ Source    The ASGI specification, "HTTP" and "Lifespan".
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,10 +15,17 @@ App = Callable[..., Awaitable[None]]
 Message = MutableMapping[str, Any]
 
 
-async def call(app: App, request: Request, *, host: str, on_error: Callable[[BaseException], None]) -> Reply:
+async def call(
+    app: App,
+    request: Request,
+    *,
+    host: str,
+    on_error: Callable[[BaseException], None],
+    state: Mapping[str, Any] | None = None,
+) -> Reply:
     """The app's reply. An exception that escapes the app is told to `on_error` and answered by 500."""
     path, _, query = request.path.partition("?")
-    scope = {
+    scope: dict[str, Any] = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
@@ -31,11 +38,13 @@ async def call(app: App, request: Request, *, host: str, on_error: Callable[[Bas
         "headers": list(request.headers),
         "server": (host, 80),
         "client": ("client", 0),
+        "state": dict(state or {}),
     }
     status = 500
     headers: list[tuple[bytes, bytes]] = []
     body = bytearray()
     asked = False
+    answered = asyncio.get_running_loop().create_future()
 
     async def receive() -> Message:
         nonlocal asked
@@ -50,17 +59,24 @@ async def call(app: App, request: Request, *, host: str, on_error: Callable[[Bas
             status, headers = message["status"], list(message.get("headers", ()))
         elif message["type"] == "http.response.body":
             body.extend(message.get("body", b""))
+            if not message.get("more_body", False) and not answered.done():
+                answered.set_result(None)
 
-    try:
-        await app(scope, receive, send)
-    except Exception as error:
-        on_error(error)
-        if not body:
-            status, headers, body = (
-                500,
-                [(b"content-type", b"text/plain")],
-                bytearray(b"Internal Server Error"),
-            )
+    async def serve() -> None:
+        nonlocal status, headers
+        try:
+            await app(scope, receive, send)
+        except Exception as error:
+            on_error(error)
+            if not body:
+                status, headers = 500, [(b"content-type", b"text/plain")]
+                body.extend(b"Internal Server Error")
+        if not answered.done():
+            answered.set_result(None)
+
+    task = asyncio.get_running_loop().create_task(serve())  # it may have work left after the answer
+    await answered
+    del task
     return Reply(status, tuple(headers), bytes(body))
 
 
@@ -68,16 +84,19 @@ class Lifespan:
     """Runs an app's start-up, if it has one. `ready` is done when requests may come."""
 
     def __init__(self, app: App, on_error: Callable[[BaseException], None]) -> None:
+        self.state: dict[str, Any] = {}  # what the app's lifespan yields, for each of its requests
         self._app = app
         self._on_error = on_error
         self._asked = False
+        self._refused = ""
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
         try:
-            await self._app(
-                {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, self._receive, self._send
-            )
+            scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": self.state}
+            await self._app(scope, self._receive, self._send)
+            if self._refused:
+                raise RuntimeError(self._refused)
         except Exception as error:
             if self._asked and not self.ready.done():  # an app without lifespan raises before it asks
                 self._on_error(error)
@@ -91,7 +110,7 @@ class Lifespan:
         return {"type": "lifespan.startup"}
 
     async def _send(self, message: Message) -> None:
-        if message["type"].startswith("lifespan.startup") and not self.ready.done():
-            if message["type"].endswith("failed"):
-                self._on_error(RuntimeError(f"start-up failed: {message.get('message', '')}"))
+        if message["type"] == "lifespan.startup.failed":  # starlette raises the reason itself, after this
+            self._refused = message.get("message") or "start-up failed"
+        elif message["type"] == "lifespan.startup.complete" and not self.ready.done():
             self.ready.set_result(None)

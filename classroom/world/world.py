@@ -208,13 +208,15 @@ class World:
     def _serve(self, process: Process, app: asgi.App) -> None:
         patches.install()  # FastAPI has been imported by now, and anyio with it
         on_error = partial(self._tell_error, process)
-        lifespan = asgi.Lifespan(app, on_error)
+        lifespan = asgi.Lifespan(app, partial(self._exit, process))  # as uvicorn does
         self.loop.create_task(lifespan.run(), context=process.fresh_context())
 
         async def serve(request: Request) -> Reply:
             if not lifespan.ready.done():
                 await lifespan.ready
-            return await asgi.call(app, request, host=process.name, on_error=on_error)
+            return await asgi.call(
+                app, request, host=process.name, on_error=on_error, state=lifespan.state
+            )
 
         self._listeners[process.name].serve = serve
 
