@@ -214,9 +214,7 @@ class World:
         async def serve(request: Request) -> Reply:
             if not lifespan.ready.done():
                 await lifespan.ready
-            return await asgi.call(
-                app, request, host=process.name, on_error=on_error, state=lifespan.state
-            )
+            return await asgi.call(app, request, host=process.name, on_error=on_error, state=lifespan.state)
 
         self._listeners[process.name].serve = serve
 
