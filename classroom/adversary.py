@@ -163,7 +163,7 @@ def sweep(
     for effect in effects_that_matter(quiet):
         if effect.node in nodes:
             for when in ("before", "after"):
-                crash = Crash(effect.node, **{when: effect.number})  # type: ignore[arg-type]
+                crash = Crash(effect.node, **{when: effect.number})
                 run = simulate(scenario, seed=seed, faults=[crash], most_steps=MOST_STEPS)
                 struck.append((effect, when, check(run)))
     return struck

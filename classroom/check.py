@@ -79,7 +79,10 @@ class Verdict:
         """For each promise: kept, broken or waiting, and its sentence."""
         broken = {promise.name for promise, _ in self.broken}
         other = "kept" if self.status != "unfinished" else "waiting"
-        return [("broken" if promise.name in broken else other, promise.sentence) for promise in self.exercise.promises]
+        return [
+            ("broken" if promise.name in broken else other, promise.sentence)
+            for promise in self.exercise.promises
+        ]
 
     def explanation(self) -> list[tuple[str, str]]:
         """The first broken promise in full: headings and texts."""
@@ -114,20 +117,28 @@ class Verdict:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        colours = {"kept": ("#007a5e", "✓ kept"), "broken": ("#c04d00", "✗ broken"), "waiting": ("#6b6b6b", "… waiting")}
+        colours = {
+            "kept": ("#007a5e", "✓ kept"),
+            "broken": ("#c04d00", "✗ broken"),
+            "waiting": ("#6b6b6b", "… waiting"),
+        }
         rows = "".join(
             f'<tr><td style="color:{colours[state][0]};white-space:nowrap;text-align:left"><b>{colours[state][1]}</b></td>'
             f'<td style="text-align:left">{html.escape(sentence)}</td></tr>'
             for state, sentence in self.lines()
         )
         runs = f"<p><small>{self.runs} runs were made.</small></p>"
-        return f"<div><h4>{html.escape(self.summary())}</h4><table>{rows}</table>{self._explained()}{runs}</div>"
+        return (
+            f"<div><h4>{html.escape(self.summary())}</h4><table>{rows}</table>{self._explained()}{runs}</div>"
+        )
 
     def _explained(self) -> str:
         parts = []
         for heading, text in self.explanation():
             if heading == "The story":
-                body = "<ol>" + "".join(f"<li>{html.escape(line)}</li>" for line in text.splitlines()) + "</ol>"
+                body = (
+                    "<ol>" + "".join(f"<li>{html.escape(line)}</li>" for line in text.splitlines()) + "</ol>"
+                )
             elif heading in ("See it again", "A hint", "Stuck?"):
                 body = f"<pre><code>{html.escape(text)}</code></pre>"
             else:
@@ -188,11 +199,18 @@ def judge(
 
     findings: Findings = find_attacks(attacks, seed=seed, progress=progress, stop=notice)
     broken = tuple(
-        (promise, findings.broken[promise.name]) for promise in exercise.promises if promise.name in findings.broken
+        (promise, findings.broken[promise.name])
+        for promise in exercise.promises
+        if promise.name in findings.broken
     )
     status = "unfinished" if unfinished else "failed" if broken else "passed"
     return Verdict(
-        exercise, status, findings.runs, () if unfinished else broken, tuple(unfinished.items()), tuple(findings.swept)
+        exercise,
+        status,
+        findings.runs,
+        () if unfinished else broken,
+        tuple(unfinished.items()),
+        tuple(findings.swept),
     )
 
 
@@ -220,7 +238,9 @@ def _named(exercise: Exercise, answers: tuple[Callable[..., Any], ...]) -> Answe
         if not callable(answer):
             raise TypeError(f"{name} is a function of ({parameters}); a {type(answer).__name__} came")
         if not inspect.iscoroutinefunction(answer):
-            raise TypeError(f"{name} awaits what it calls, so it begins with `async def {name}({parameters})`")
+            raise TypeError(
+                f"{name} awaits what it calls, so it begins with `async def {name}({parameters})`"
+            )
         try:
             inspect.signature(answer).bind(*parameters.split(", "))
         except TypeError as error:
@@ -261,7 +281,7 @@ def _show(verdict: Verdict) -> None:
 
 
 class _Progress:
-    """A bar while it lasts. Its text/plain never changes, so that nbval has nothing to compare but the verdict."""
+    """A bar while it lasts. Its text/plain never changes: nbval has nothing to compare but the verdict."""
 
     def __init__(self, exercise: Exercise) -> None:
         self._plain = f"exercise {exercise.number} under attack"

@@ -91,7 +91,8 @@ def each_effect_once(kind: str, key: str, *, expected: Collection[Any] | None = 
         ]
         missing = [value for value in expected or () if value not in found]
         return violations + [
-            Violation("each_effect_once", f"{key} {value}: {kind} never happened", about=(value,)) for value in missing
+            Violation("each_effect_once", f"{key} {value}: {kind} never happened", about=(value,))
+            for value in missing
         ]
 
     return check
@@ -134,12 +135,14 @@ def came_to_its_end(promise: str) -> Check:
 
 
 def nothing_unexpected(*expected_errors: str) -> Check:
-    """No exception escaped a handler or a task, no worker ended, but for texts that begin as expected."""
+    """No exception escaped a handler or a task, no worker ended; texts that begin as expected are let pass."""
 
     def check(run: Run) -> list[Violation]:
         return [
             Violation(
-                "nothing_unexpected", f"{event.node}, {event.at:.3f} s: {event.get('error')}", events=(event.number,)
+                "nothing_unexpected",
+                f"{event.node}, {event.at:.3f} s: {event.get('error')}",
+                events=(event.number,),
             )
             for event in run.of("error", "exit")
             if event.get("error") and not event["error"].startswith(expected_errors or ("\0",))

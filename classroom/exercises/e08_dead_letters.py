@@ -188,15 +188,21 @@ def money(orders: Iterable[int], *, lost_is: str = "nothing_lost", with_card: bo
             rows = [row for row in run.rows("ledger", "charges") if row["order_id"] == order]
             charges = run.of("charge", order=order, repeated=False)
             if len(rows) > 1:
-                violations.append(Violation("ledger_once", _why_twice_in_ledger(run, order, len(rows)), (order,)))
+                violations.append(
+                    Violation("ledger_once", _why_twice_in_ledger(run, order, len(rows)), (order,))
+                )
             if len(charges) > 1:
                 numbers = tuple(event.number for event in charges)
-                violations.append(Violation("card_once", _why_charged_twice(run, order, charges), (order,), numbers))
+                violations.append(
+                    Violation("card_once", _why_charged_twice(run, order, charges), (order,), numbers)
+                )
             if not rows or (with_card and not charges):
                 where = _missing_where(rows, charges, with_card)
                 violations.append(Violation(lost_is, f"{where} {_why_lost(run, order)}", (order,)))
             elif rows[0]["amount"] != AMOUNT and order != POISON:
-                text = f"Order {order} stands in the ledger with {rows[0]['amount']!r}; {AMOUNT} were charged."
+                text = (
+                    f"Order {order} stands in the ledger with {rows[0]['amount']!r}; {AMOUNT} were charged."
+                )
                 violations.append(Violation("ledger_once", text, (order,)))
         return violations
 
@@ -211,7 +217,9 @@ def dead_letters_hold(*poison: int) -> Check:
         bodies = {event["message"]: event["body"]["order"] for event in before.of("sent", queue=QUEUE)}
         buried = [bodies.get(message) for message in queue_contents(before, DEAD)]
         violations = [
-            Violation("dead_letters", _why_buried(before, order), (order,)) for order in buried if order not in poison
+            Violation("dead_letters", _why_buried(before, order), (order,))
+            for order in buried
+            if order not in poison
         ]
         for order in poison:
             if buried.count(order) != 1:
@@ -233,7 +241,9 @@ def redriven(run: Run) -> list[Violation]:
         )
         return [Violation("redrive", text, (POISON,))]
     violations = money((POISON,), lost_is="redrive")(run)
-    return [Violation("redrive", violation.message, violation.about, violation.events) for violation in violations]
+    return [
+        Violation("redrive", violation.message, violation.about, violation.events) for violation in violations
+    ]
 
 
 # ---- what is said of a broken promise: computed from the run that broke it ---------------
@@ -286,7 +296,9 @@ def _why_lost(run: Run, order: int) -> str:
     acks = [event for event in run.of("acked", queue=QUEUE) if event["message"] in messages]
     leases = _leases(run, order)
     troubles = [
-        event["outcome"] for event in run.of("handled") if event["message"] in messages and event["outcome"] != "ok"
+        event["outcome"]
+        for event in run.of("handled")
+        if event["message"] in messages and event["outcome"] != "ok"
     ]
     last = f" The last error was {troubles[-1].rstrip('.')}." if troubles else ""
     others = {row["order_id"] for row in run.rows("ledger", "charges")} - {order}
@@ -336,7 +348,9 @@ def _why_not_buried(run: Run, order: int) -> str:
             f"Order {order} cannot be charged; it was acked at {acks[0].at:.1f} s and is gone, and nobody will ever "
             "learn of it. An ack says 'done'."
         )
-    return f"Order {order} cannot be charged, and after {run.duration:.0f} s it is not among the dead letters."
+    return (
+        f"Order {order} cannot be charged, and after {run.duration:.0f} s it is not among the dead letters."
+    )
 
 
 def _messages(run: Run, order: int | None) -> list[int]:
@@ -403,13 +417,17 @@ def plans() -> SearchStrategy[tuple[Fault, ...]]:
     worker = st.sampled_from(WORKERS)
     number = st.integers(1, 16)
     sender = st.sampled_from([*WORKERS, "orders"])
-    crash = st.builds(lambda node, n, down: Crash(node, before=n, down=down), worker, number, st.sampled_from([1.0, 40.0]))
+    crash = st.builds(
+        lambda node, n, down: Crash(node, before=n, down=down), worker, number, st.sampled_from([1.0, 40.0])
+    )
     pause = st.builds(lambda node, n: Pause(node, before=n, lasts=40.0), worker, number)
     nth = st.integers(1, 6)
     part = st.sampled_from(["request", "reply"])
     to_broker = st.builds(lambda a, n, p: Drop(a, "broker", nth=n, part=p), sender, nth, part)
     to_card = st.builds(lambda a, n, p: Drop(a, "card", nth=n, part=p), worker, nth, part)
-    double = st.builds(lambda a, b, n: Duplicate(a, b, nth=n), worker, st.sampled_from(["broker", "card"]), nth)
+    double = st.builds(
+        lambda a, b, n: Duplicate(a, b, nth=n), worker, st.sampled_from(["broker", "card"]), nth
+    )
     late = st.builds(lambda a, n, p: Delay(a, "card", nth=n, by=35.0, part=p), worker, nth, part)
     fault = st.one_of(crash, pause, to_broker, to_card, double, late)
     return st.lists(fault, min_size=1, max_size=3, unique=True).map(tuple)

@@ -34,7 +34,9 @@ class Memory:
         namespace: dict[str, Any] = {"__builtins__": self._home.get("__builtins__", __builtins__)}
         namespace["__name__"] = self._home.get("__name__", "__main__")
         for name, value in self._at_first.items():
-            namespace[name] = self._rebuilt(value, namespace) if self._is_theirs(value) else self._copied(value)
+            namespace[name] = (
+                self._rebuilt(value, namespace) if self._is_theirs(value) else self._copied(value)
+            )
         return {
             name: self._rebuilt(function, namespace) if isinstance(function, types.FunctionType) else function
             for name, function in self._functions.items()
@@ -58,7 +60,9 @@ class Memory:
         cells = tuple(types.CellType(self._copied(_contents(cell))) for cell in function.__closure__ or ())
         defaults = tuple(self._copied(value) for value in function.__defaults__ or ()) or None
         twin = types.FunctionType(function.__code__, namespace, function.__name__, defaults, cells or None)
-        twin.__kwdefaults__ = {key: self._copied(value) for key, value in (function.__kwdefaults__ or {}).items()}
+        twin.__kwdefaults__ = {
+            key: self._copied(value) for key, value in (function.__kwdefaults__ or {}).items()
+        }
         twin.__dict__.update({key: self._copied(value) for key, value in function.__dict__.items()})
         twin.__qualname__ = function.__qualname__
         return twin

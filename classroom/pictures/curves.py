@@ -32,7 +32,7 @@ def curves(
 ) -> Picture:
     """Draw one line for each name: its (x, y) points, by rising x; it goes on level to the end.
 
-    x, y: what the axes count, with units ("seconds"). until: where the x axis ends, by default at the last point.
+    x, y: what the axes count, with units ("seconds"). until: where x ends, by default at the last point.
     prediction: a number on the y axis, drawn at the end, or None for "no prediction made".
     Raises ValueError if there is nothing to draw.
     """
@@ -44,11 +44,13 @@ def curves(
     top = max([py for _, py in points] + ([guess] if guess is not None else []) + [1.0])
     last = {name: (line_[-1][1] if line_ else 0.0) for name, line_ in lines.items()}
     told = "" if prediction is _UNASKED else _prediction(guess, label)
-    found = title or "; ".join(f"{name}: {value:g}" for name, value in last.items()) + f" {y} after {right:g} {x}"
+    found = (
+        title or "; ".join(f"{name}: {value:g}" for name, value in last.items()) + f" {y} after {right:g} {x}"
+    )
     names = max(measure(f"{name}: {value:g}", 12, bold=True) for name, value in last.items())
     plot = WIDTH - LEFT - max(names, measure(told, 12)) - 34
     heading = wrap(found, WIDTH - 40, 15, bold=True)
-    head = 26.0 + 20 * len(heading)
+    head = 42.0 + 20 * len(heading)
 
     def at(point: Point) -> Point:
         return LEFT + plot * point[0] / (right or 1), head + HEIGHT * (1 - point[1] / top)

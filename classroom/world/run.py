@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,9 +103,7 @@ class Run:
     def _picture(self, name: str, anyway: bool, options: dict[str, Any]) -> Any:
         if not anyway:
             self.raise_error()
-        import classroom.pictures
-
-        draw: Callable[..., Any] = getattr(classroom.pictures, name)
+        draw: Callable[..., Any] = getattr(import_module(f"classroom.pictures.{name}"), name)
         return draw(self, **options)
 
     def __repr__(self) -> str:

@@ -29,7 +29,11 @@ async def work(node: Node, queue: Queue, handle: Handler, *, wait: float = 20.0,
             await asyncio.sleep(rest)
             continue
         for delivery in deliveries:
-            facts = {"queue": queue.name, "message": delivery.message.id, "receive_count": delivery.receive_count}
+            facts = {
+                "queue": queue.name,
+                "message": delivery.message.id,
+                "receive_count": delivery.receive_count,
+            }
             node.record("handling", **facts)
             outcome = "ok"
             try:

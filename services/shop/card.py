@@ -77,5 +77,3 @@ class Card:
             raise CardUnavailable(f"the card network answered {response.status_code}")
         if response.status_code >= 400:
             raise CardRefused(f"the card network refused order {order}: {response.json()['error']}")
-
-

@@ -2,6 +2,7 @@
 
 from services.shop.card import CardRefused, CardUnavailable
 
+
 async def record_charge(db, message):
     order, amount = message.body["order"], message.body["amount"]
     async with db.transaction():

@@ -1,5 +1,6 @@
 """Raises on everything: five leases run out, and the broker buries the poison by itself."""
 
+
 async def record_charge(db, message):
     order, amount = message.body["order"], message.body["amount"]
     async with db.transaction():

@@ -2,6 +2,7 @@
 
 from services.shop.card import CardRefused
 
+
 async def record_charge(db, message):
     await db.execute(
         "INSERT INTO charges SELECT :order, :amount WHERE NOT EXISTS "

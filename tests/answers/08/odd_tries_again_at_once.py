@@ -4,6 +4,7 @@ import asyncio
 
 from services.shop.card import CardRefused, CardUnavailable
 
+
 async def record_charge(db, message):
     order, amount = message.body["order"], message.body["amount"]
     async with db.transaction():

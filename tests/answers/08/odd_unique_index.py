@@ -2,6 +2,7 @@
 
 from services.shop.card import CardRefused
 
+
 async def record_charge(db, message):
     order, amount = message.body["order"], message.body["amount"]
     await db.execute("CREATE UNIQUE INDEX IF NOT EXISTS one_charge ON charges (order_id)")

@@ -2,10 +2,13 @@
 
 from services.shop.card import CardRefused
 
+
 async def record_charge(db, message):
     order, amount = message.body["order"], message.body["amount"]
     async with db.transaction():
-        await db.execute("CREATE TABLE IF NOT EXISTS versions (order_id INTEGER PRIMARY KEY, version INTEGER)")
+        await db.execute(
+            "CREATE TABLE IF NOT EXISTS versions (order_id INTEGER PRIMARY KEY, version INTEGER)"
+        )
         await db.execute("INSERT OR IGNORE INTO versions VALUES (?, 0)", (order,))
         moved = await db.execute(
             "UPDATE versions SET version = 1 WHERE order_id = ? AND version = 0 RETURNING version", (order,)

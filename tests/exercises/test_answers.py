@@ -1,0 +1,76 @@
+"""Every named wrong answer is rejected for its own reason, and every odd but right one accepted."""
+
+import ast
+import functools
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from classroom import exercises
+from classroom.check import Verdict, judge
+
+ANSWERS = Path(__file__).parents[1] / "answers"
+WRONG = sorted(ANSWERS.glob("[0-9][0-9]/wrong_*.py"))
+ODD = sorted(ANSWERS.glob("[0-9][0-9]/odd_*.py"))
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"answer_{path.parent.name}_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@functools.cache  # two tests look at each
+def verdict(path: Path, seed: int = 0) -> Verdict:
+    exercise = exercises.load(path.parent.name)
+    module = load(path)
+    return judge(exercise, {name: getattr(module, name) for name in exercise.answers}, seed=seed)
+
+
+def name(path: Path) -> str:
+    return f"{path.parent.name}-{path.stem}"
+
+
+@pytest.mark.parametrize("path", WRONG, ids=name)
+def test_a_wrong_answer_is_rejected_for_its_own_promise_with_its_own_message(path: Path) -> None:
+    wanted = load(path)
+
+    found = verdict(path)
+
+    assert found.status == "failed"
+    promise, counterexample = found.broken[0]
+    assert promise.name == wanted.PROMISE
+    assert wanted.SAYS in counterexample.violation.message
+
+
+@pytest.mark.parametrize("path", WRONG, ids=name)
+def test_what_is_said_of_it_can_be_read_in_a_minute_and_replayed_in_a_line(path: Path) -> None:
+    found = verdict(path)
+
+    told = dict(found.explanation())
+    words = " ".join((told["What happened"], told["The story"], told["Where to look"])).split()
+    assert 60 <= len(words) <= 200
+    assert 2 <= len(told["The story"].splitlines()) <= 8
+    ast.parse(told["See it again"])
+
+
+@pytest.mark.parametrize("path", ODD, ids=name)
+def test_an_odd_but_right_answer_is_accepted(path: Path) -> None:
+    found = verdict(path)
+
+    assert found.status == "passed", str(found)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(1, 201))
+def test_verdicts_do_not_depend_on_the_seed(seed: int) -> None:
+    for path in WRONG:
+        found = verdict(path, seed)
+        assert found.status == "failed" and found.broken[0][0].name == load(path).PROMISE, (path.stem, seed)
+    for path in ODD:
+        found = verdict(path, seed)
+        assert found.status == "passed", (path.stem, seed, str(found))
