@@ -70,6 +70,9 @@ def main(argv: list[str] | None = None, *, course: Course | None = None) -> int:
     except CourseError as error:
         print(error, file=sys.stderr)
         return 2
+    except OSError as error:  # a full disk, a folder that may not be written
+        print(f"{error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        return 2
 
 
 def run(options: argparse.Namespace, course: Course) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from classroom.commands import hint
 from classroom.grading.course import Course, CourseError, numbered, pick
+from classroom.grading.files import replace
 from classroom.grading.notebook import NotebookError, cleared, read, text
 
 SHELVES = ("lessons", "exercises")
@@ -29,8 +30,7 @@ def start(desk: Path, course: Course) -> int:
             kept.append(f"{shelf}/{name}")
             continue
         _make(target.parent)
-        with target.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(_fresh(source))
+        replace(target, _fresh(source))
         new.append(f"{shelf}/{name}")
     for name in new:
         print(f"new   {name}")
@@ -56,7 +56,7 @@ def reset(given: str, desk: Path, course: Course, *, now: datetime) -> int:
             target.replace(saved)
             print(f"saved  {saved}")
         _make(target.parent)
-        target.write_text(fresh, encoding="utf-8", newline="\n")
+        replace(target, fresh)
         print(f"fresh  {target}")
     hint.forget(number, desk)
     return 0

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import Protocol
 
+from classroom.grading.files import replace
+
 
 class Ladder(Protocol):
     """What this needs of an exercise."""
@@ -57,4 +59,4 @@ def _shown(desk: Path) -> dict[str, int]:
 
 def _remember(shown: dict[str, int], desk: Path) -> None:
     desk.mkdir(parents=True, exist_ok=True)
-    (desk / ".hints.json").write_text(json.dumps(shown, sort_keys=True) + "\n", encoding="utf-8")
+    replace(desk / ".hints.json", json.dumps(shown, sort_keys=True) + "\n")

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from classroom.grading.course import Course, CourseError, numbered
+from classroom.grading.files import replace
 from classroom.grading.notebook import NotebookError, as_exercise, read, text
 
 
@@ -34,7 +35,7 @@ def differing(made: dict[str, str], exercises: Path) -> list[str]:
 def write(made: dict[str, str], exercises: Path) -> None:
     exercises.mkdir(exist_ok=True)
     for name, content in made.items():
-        (exercises / name).write_text(content, encoding="utf-8", newline="\n")
+        replace(exercises / name, content)
 
 
 def main(argv: list[str] | None = None, *, course: Course | None = None) -> int:

@@ -85,7 +85,11 @@ def judged(outcome: Outcome, checks: tuple[str, ...], *, timeout: float) -> tupl
         if verdict.status != "passed":
             return verdict.status, verdict.message, verdict.promise
     if outcome.timed_out:
-        return "timed_out", f"not done within {timeout:g} s: an endless loop, or a wait without an end?", ""
+        return (
+            "timed_out",
+            f"not done within {timeout:g} s: an endless loop? On a slow machine, give it a longer --timeout",
+            "",
+        )
     for cell in outcome.cells:
         where = f"(cell {cell.cell})"
         if (
@@ -95,13 +99,13 @@ def judged(outcome: Outcome, checks: tuple[str, ...], *, timeout: float) -> tupl
         ):
             return "unfinished", cell.error, ""
         if cell.outcome == "raised":
-            return "failed", f"{cell.type}: {cell.error} {where}".removeprefix(": "), ""
+            return "failed", f"{cell.type}: {cell.error}".strip(": ") + f" {where}", ""
         if cell.outcome == "died":
             return "failed", f"the kernel ended while it ran {where}", ""
         if cell.outcome == "differs":
             return "failed", f"it shows something else than a right answer does {where}", ""
     if len(said) < len(checks):
-        return "failed", f"{len(checks)} verdicts were expected, {len(said)} came", ""
+        return "failed", f"{len(said)} of {len(checks)} verdicts came: the check did not run", ""
     return "passed", "", ""
 
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from classroom.grading.files import replace
+
 STATUSES = ("passed", "failed", "unfinished", "timed_out", "invalid", "refused")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute, were it not quoted
 COLUMNS = ("file", "exercise", "status", "promise", "seconds")
@@ -59,8 +61,8 @@ def summary(rows: list[Row]) -> str:
 
 def write(rows: list[Row], folder: Path) -> None:
     """Write junit.xml and grades.csv. Raises OSError; then the files are as they were before."""
-    _replace(folder / "grades.csv", as_csv(rows))
-    _replace(folder / "junit.xml", as_junit(rows))
+    replace(folder / "grades.csv", as_csv(rows))
+    replace(folder / "junit.xml", as_junit(rows))
 
 
 def as_csv(rows: list[Row]) -> str:
@@ -97,13 +99,3 @@ def as_junit(rows: list[Row]) -> str:
 
 def _xml(text: str) -> str:
     return NOT_IN_XML.sub("?", text)
-
-
-def _replace(path: Path, text: str) -> None:
-    new = path.with_name(path.name + ".new")
-    try:
-        new.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-        new.replace(path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise

@@ -80,9 +80,13 @@ def screen(answers: Mapping[str, str]) -> Objection | None:
     bound = {name for tree in trees.values() for node in ast.walk(tree) for name in _binds(node)}
     local = bound - imported.keys()
     for name, tree in trees.items():
-        for node in ast.walk(tree):
-            for reason in _objections(node, imported, local):
-                return Objection(name, getattr(node, "lineno", 1), reason)
+        found = [
+            (getattr(node, "lineno", 1), reason)
+            for node in ast.walk(tree)
+            for reason in _objections(node, imported, local)
+        ]
+        if found:
+            return Objection(name, *min(found, key=lambda each: each[0]))
     return None
 
 

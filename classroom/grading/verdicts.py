@@ -79,8 +79,9 @@ def read(path: Path, secret: str) -> list[Verdict]:
         try:
             line = json.loads(text)
             token = line.pop("token")
-            if not hmac.compare_digest(token, _sign(line, secret)) or line.pop("number") != number:
-                raise Forged(f"verdict {number} is not signed by this grade")
+            signed = hmac.compare_digest(token, _sign(line, secret))
+            if not signed or line.pop("number") != number:
+                raise ValueError("not signed, or not in its place")
             found.append(Verdict(**line))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise Forged(f"verdict {number} was not written by check") from error

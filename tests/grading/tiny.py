@@ -58,7 +58,7 @@ def solution() -> nbformat.NotebookNode:
         new_code_cell(CHECK, id="given", execution_count=1),
         new_code_cell(DOUBLE, id="answer-double", metadata={"answer": "double"}, execution_count=2),
         new_code_cell(GREETING, id="answer-greeting", metadata={"answer": "greeting"}, execution_count=3),
-        new_code_cell('print("it says", double(4))', id="look", execution_count=4, outputs=[]),
+        new_code_cell('print("it says", greeting)', id="look", execution_count=4, outputs=[]),
         new_code_cell('check("70", double, greeting)', id="check", execution_count=5, outputs=[shown]),
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}

@@ -1,0 +1,279 @@
+"""The grade from file to row, with a kernel where one is needed: each costs about two seconds."""
+
+import csv
+import os
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from classroom.__main__ import main
+from classroom.grading.course import CourseError
+from classroom.grading.grade import Limits, found_in, grade_file, judged
+from classroom.grading.run import Cell, Outcome, run
+from classroom.grading.splice import splice
+from classroom.grading.verdicts import Verdict
+from tests.grading import tiny
+
+UNTOUCHED = {"double": 'def double(n):\n    raise NotImplementedError("your turn: double the number")'}
+PASSED = Verdict("70", "passed")
+
+
+@pytest.fixture
+def pristine(tmp_path):
+    return tiny.pristine(tmp_path / "course")
+
+
+@pytest.fixture
+def graded(tmp_path, pristine):
+    """The row of somebody who answered so."""
+
+    def graded(*, timeout=60.0, **answers):
+        path = tiny.write(tiny.submission(**answers), tmp_path / "ada.ipynb")
+        return grade_file(path, {"70": pristine}, Limits(timeout=timeout))
+
+    return graded
+
+
+@pytest.fixture
+def outcome(pristine):
+    """What is left of a run of answers that the screen did not see."""
+
+    def outcome(*, timeout=30.0, memory=4_000, **answers):
+        sources = {"double": tiny.DOUBLED, "greeting": tiny.GREETED} | answers
+        return run(splice(pristine, sources), name="70_tiny.ipynb", timeout=timeout, memory=memory)
+
+    return outcome
+
+
+def of(outcome):
+    return judged(outcome, ("70",), timeout=30)
+
+
+# ---------------------------------------------------------------- a folder of submissions
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder graded once by the command line: course, exit status, rows by file name, output."""
+    root = tmp_path_factory.mktemp("graded")
+    course = tiny.course(root / "course")
+    handed_in = root / "in"
+    loud = "print('hello')\ndef double(n):\n    print('doubling', n)\n    return n + n\n"
+    tiny.write(tiny.submission(double=loud), handed_in / "ada" / "my homework.ipynb")
+    tiny.write(tiny.submission(**UNTOUCHED), handed_in / "bob" / tiny.NAME)
+    tiny.write(tiny.submission(double="def double(n): return n"), handed_in / "cy" / tiny.NAME)
+    whole = (handed_in / "cy" / tiny.NAME).read_bytes()
+    (handed_in / "cut.ipynb").write_bytes(whole[: len(whole) // 2])
+    with (handed_in / "huge.ipynb").open("wb") as file:
+        file.truncate(50_000_000)
+    (handed_in / "=1+1.ipynb").write_text("PASS", encoding="utf-8")
+    tiny.write(tiny.submission(double="import os\ndouble = 1"), handed_in / "eve.ipynb")
+    tiny.write(tiny.submission(double="def double(n:"), handed_in / "flo.ipynb")
+    tiny.write(tiny.submission(), handed_in / ".ipynb_checkpoints" / "old.ipynb")
+    (handed_in / "notes.txt").write_text("no notebook", encoding="utf-8")
+    arguments = ["grade", str(handed_in), str(root / "nothing.ipynb"), "--out", str(root / "out" / "deep")]
+    status = main(arguments, course=course)
+    with (root / "out" / "deep" / "grades.csv").open(encoding="utf-8", newline="") as file:
+        rows = {Path(row["file"].removeprefix("'")).name: row for row in csv.DictReader(file)}
+    return root, status, rows
+
+
+def test_each_submission_has_its_row_and_hidden_copies_have_none(folder):
+    _, status, rows = folder
+    assert status == 1
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "=1+1.ipynb": "invalid",
+        "cut.ipynb": "invalid",
+        "eve.ipynb": "refused",
+        "flo.ipynb": "failed",
+        "huge.ipynb": "invalid",
+        "my homework.ipynb": "passed",
+        tiny.NAME: "failed",  # cy's, the last of two with this name
+        "nothing.ipynb": "invalid",
+    }
+    assert rows[tiny.NAME]["promise"] == "doubles"
+
+
+def test_junit_tells_the_same_as_the_table_with_the_reasons(folder):
+    root, _, _ = folder
+    suite = ET.parse(root / "out" / "deep" / "junit.xml").getroot()[0]
+    found = {case.get("name").removeprefix(str(root)): [child.text for child in case] for case in suite}
+    assert len(found) == 9
+    assert found[f"{os.sep}in{os.sep}ada{os.sep}my homework.ipynb"] == []
+    assert found[f"{os.sep}in{os.sep}bob{os.sep}{tiny.NAME}"] == ["your turn: double the number"]
+    assert found[f"{os.sep}in{os.sep}eve.ipynb"][0].startswith("double, line 1: import of os")
+    assert found[f"{os.sep}in{os.sep}flo.ipynb"][0].startswith("SyntaxError: ")
+
+
+# ---------------------------------------------------------------- runs that need watching
+
+
+def test_an_endless_loop_is_timed_out_within_its_limit_and_nothing_is_left_running(graded):
+    began = time.monotonic()
+    stubborn = (
+        "import time\ndef double(n):\n    while True:\n        try:\n            time.sleep(9)\n"
+        "        except BaseException:\n            pass\n"
+    )
+    row = graded(double=stubborn, timeout=5)
+    assert (row.status, row.exercise) == ("timed_out", "70")
+    assert row.message.startswith("not done within 5 s")
+    assert time.monotonic() - began < 8
+    assert children_of_python_with("classroom.grading.inner") == []
+
+
+def test_a_loop_that_can_be_interrupted_is_timed_out_by_its_cell(outcome):
+    assert of(outcome(double="def double(n):\n    while True: pass", timeout=8))[0] == "timed_out"
+
+
+def test_a_kernel_that_ends_is_noticed_long_before_its_cells_time_is_over(outcome):
+    began = time.monotonic()
+    left = outcome(double="import os\ndef double(n): os._exit(0)", timeout=1_000)
+    assert of(left) == ("failed", "the kernel ended while it ran (cell check)", "")
+    assert time.monotonic() - began < 500
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="this system limits no process's memory")
+def test_an_answer_that_takes_all_memory_fails_and_takes_nothing_else_with_it(outcome):
+    left = outcome(double="def double(n): return bytearray(3_000_000_000)", memory=2_000)
+    assert of(left) == ("failed", "MemoryError (cell check)", "")
+
+
+def test_a_verdict_that_was_written_by_the_answer_is_not_believed(outcome):
+    forged = """
+import json, os
+line = dict(exercise="70", status="passed", promise="", message="", runs=5, seconds=1, number=1)
+token = os.environ.get("BOP_VERDICT_SECRET", "no secret is left there")
+with open(os.environ["BOP_VERDICTS"], "a") as file:
+    print(json.dumps(line | {"token": token}), file=file)
+raise SystemExit
+"""
+    assert of(outcome(double=forged)) == ("failed", "verdict 1 was not written by check", "")
+
+
+def test_an_answer_that_replaces_the_check_brings_no_verdict(outcome):
+    replaced = "def double(n): return 0\ndef check(*answers): print('+ every number is doubled, in 5 runs')"
+    assert of(outcome(double=replaced)) == ("failed", "0 of 1 verdicts came: the check did not run", "")
+
+
+def test_an_answer_that_silences_the_check_is_seen_by_nbval(graded):
+    row = graded(greeting="greeting = 'hello'\nprint = lambda *words: None")
+    assert (row.status, row.message) == (
+        "failed",
+        "it shows something else than a right answer does (cell check)",
+    )
+
+
+# ---------------------------------------------------------------- what a run means
+
+
+def cells(*outcomes):
+    return [
+        Cell(f"cell-{number}", outcome, error, kind) for number, (outcome, error, kind) in enumerate(outcomes)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("left", "status", "message"),
+    [
+        (Outcome(cells(("passed", "", "")), [PASSED], False), "passed", ""),
+        (Outcome([], [], False), "failed", "0 of 1 verdicts came: the check did not run"),
+        (
+            Outcome([], [PASSED, PASSED], False),
+            "failed",
+            "its verdicts are not those of the notebook's checks",
+        ),
+        (Outcome([], [Verdict("71", "passed")], False), "failed", "its verdicts are not those"),
+        (Outcome([], [PASSED], True), "timed_out", "not done within 30 s"),
+        (Outcome([], [Verdict("70", "failed", "p", "why")], True), "failed", "why"),
+        (Outcome([], [Verdict("70", "unfinished", "", "your turn: x")], False), "unfinished", "your turn: x"),
+        (Outcome([], [], False, forged="verdict 1 is not signed"), "failed", "verdict 1 is not signed"),
+        (
+            Outcome(cells(("raised", "your turn: greet", "NotImplementedError")), [], False),
+            "unfinished",
+            "your turn: greet",
+        ),
+        (
+            Outcome(cells(("raised", "not yet", "NotImplementedError")), [], False),
+            "failed",
+            "NotImplementedError: not yet (cell cell-0)",
+        ),
+        (
+            Outcome(cells(("raised", "x", "NameError")), [PASSED], False),
+            "failed",
+            "NameError: x (cell cell-0)",
+        ),
+    ],
+)
+def test_status_and_reason_follow_from_verdicts_first_and_cells_second(left, status, message):
+    found = of(left)
+    assert found[0] == status
+    assert found[1].startswith(message)
+
+
+# ---------------------------------------------------------------- files and folders
+
+
+def test_a_folder_gives_its_notebooks_in_order_without_hidden_ones_and_none_twice(tmp_path):
+    for name in (
+        "b/2.ipynb",
+        "a.IPYNB",
+        "b/1.ipynb",
+        "b/.ipynb_checkpoints/1.ipynb",
+        ".trash/x.ipynb",
+        "b/n.txt",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    found = found_in([tmp_path, tmp_path / "b" / "1.ipynb", tmp_path / "gone"])
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == [
+        "a.IPYNB",
+        "b/1.ipynb",
+        "b/2.ipynb",
+        "gone",
+    ]
+
+
+def test_a_folder_without_notebooks_gets_a_row(tmp_path, pristine):
+    row = grade_file(tmp_path, {"70": pristine})
+    assert (row.status, row.message) == ("invalid", "no notebook is in this folder")
+
+
+def test_a_grade_that_cannot_run_notebooks_here_says_so_and_blames_nobody(outcome, monkeypatch):
+    no_python = {"PATH": "", "PYTHONHOME": "nowhere"}
+    monkeypatch.setattr("classroom.grading.run._environment", lambda *given: no_python)
+    with pytest.raises(CourseError, match="no notebook can be run here"):
+        outcome()
+
+
+def test_an_interrupted_grade_keeps_the_rows_it_had(tmp_path, monkeypatch, capsys):
+    course = tiny.course(tmp_path / "course")
+    (tmp_path / "in").mkdir()
+    for name in ("1.ipynb", "2.ipynb", "3.ipynb"):
+        (tmp_path / "in" / name).touch()
+
+    def interrupted(path, known, limits):
+        if path.name == "2.ipynb":
+            raise KeyboardInterrupt
+        return grade_file(path, known, limits)
+
+    monkeypatch.setattr("classroom.grading.grade.grade_file", interrupted)
+    out = tmp_path / "out"
+    assert main(["grade", str(tmp_path / "in"), "--out", str(out)], course=course) == 2
+    assert "interrupted: 1 of 3 graded, kept in" in capsys.readouterr().err
+    assert len((out / "grades.csv").read_text(encoding="utf-8").splitlines()) == 2
+
+
+def children_of_python_with(words):
+    """The command lines of processes, other than this one, that hold these words."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if words in line and int(entry.parent.name) != os.getpid():
+            found.append(line)
+    return found
