@@ -1,7 +1,7 @@
 """The replay: a run to play, pause, scrub and step through. One output that needs nothing else.
 
 Idea      Without scripts (GitHub, a notebook that is not trusted) it is a still frame at the most
-          telling moment, an <img> with alt text, and the story as a table. With scripts the
+          telling moment, an <img> with alt text, and the story as a list. With scripts the
           image's own SVG is set in motion, and the table follows the play.
           Whatever a history contains is text: it is escaped for HTML and SVG, and inside the
           script element no "<" is left as it is.
@@ -166,12 +166,8 @@ def _how(run: Any, found: str) -> str:
 
 
 def _html(story: Story, wide: str, *, finding: str, alt: str, rows: list[int]) -> str:
-    names = [place.name for place in story.stage.places]
-    table = "".join(
-        f'<tr><td class="r-t">{beat.at:.3f}</td><td class="r-who">'
-        f"{escape(names[beat.place] if beat.place >= 0 else 'world')}</td><td>{escape(beat.words)}</td></tr>"
-        for beat in (story.beats[number] for number in rows)
-    )
+    told = (story.beats[number] for number in rows)
+    steps = "".join(f"<li>{beat.at:.3f} s: {escape(beat.words)}</li>" for beat in told)
     image = base64.b64encode(wide.encode("utf-8", "replace")).decode("ascii")
     kind, data = _data(story)
     return (
@@ -180,8 +176,8 @@ def _html(story: Story, wide: str, *, finding: str, alt: str, rows: list[int]) -
         f'<p class="r-title"><b>{escape(finding)}</b></p><div class="r-grid">'
         f'<div class="r-stage"><img alt="{escape(alt)}" src="data:image/svg+xml;base64,{image}"></div>'
         f'<div class="r-live" hidden></div><details class="r-side" open><summary class="r-summary">'
-        f"the story in {len(rows)} of {len(story.beats)} events (seconds, who, what)</summary>"
-        f'<div class="r-table"><table><tbody>{table}</tbody></table></div></details></div>'
+        f"the story in {len(rows)} of {len(story.beats)} events</summary>"
+        f'<div class="r-table"><ul class="r-steps">{steps}</ul></div></details></div>'
         f'<div class="r-tip" role="tooltip" hidden></div>'
         f'<script type="{kind}" class="r-data">{data}</script>'
         f"<script>{_part('replay_script.js')}</script></div>"

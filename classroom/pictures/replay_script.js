@@ -357,7 +357,8 @@
     const pages = Math.ceil(count / PAGE);
     const start = () => (first ? pos[first] : 0), stop = () => (end < count ? pos[end] : last);
     const across = (p) => clamp((p - start()) / (stop() - start() || 1), 0, 1);
-    const body = $(".r-table tbody");
+    const table = html("table"), body = table.appendChild(html("tbody"));
+    $(".r-table").replaceChildren(table);
     function turnTo(number) {
       page = number;
       first = page * PAGE;
@@ -441,8 +442,15 @@
       const from = pos[next] - idle[next];
       return q <= from ? at[beat] : at[beat] + (at[next] - at[beat]) * clamp((q - from) / idle[next], 0, 1);
     };
+    let drawn = {};
     function render() {
       const beat = beatAt(p), now = clockAt(beat, p);
+      if (beat === drawn.beat && now === drawn.now && playing) {  // only what travels has moved
+        drawMovers(beat, p);
+        head.style.left = `${100 * across(p)}%`;
+        return speak(beat);
+      }
+      drawn = { beat, now };
       bring(beat);
       view = views[box.clientWidth && box.clientWidth < 620 ? 1 : 0];
       views.forEach((one) => { one.node.style.display = one === view ? "" : "none"; });
@@ -597,7 +605,6 @@
     box.addEventListener("pointerleave", () => { tip.hidden = true; });
     box.addEventListener("focusout", () => { tip.hidden = true; });
     box.addEventListener("click", () => root.focus({ preventScroll: true, focusVisible: false }));
-    calm.addEventListener?.("change", halt);
     if (window.ResizeObserver) new ResizeObserver(() => { if (root.isConnected && !playing) render(); }).observe(box);
 
     setText($(".r-summary", side), `all ${count} events`);

@@ -86,13 +86,10 @@ class Tape:
         self.reach(at + HOP, call, worker, "broker", path)
         found: list[Any] = []
         if message is not None:
-            self.add(
-                at + HOP + wait, "broker", "leased", queue=queue, message=message,
-                receipt=f"{message}/{count}", receive_count=count, until=round(at + HOP + wait + LEASE, 6), consumer=worker,
-            )  # fmt: skip
-            found = [
-                {"message": message, "receipt": f"{message}/{count}", "receive_count": count, "body": body}
-            ]
+            lease = {"message": message, "receipt": f"{message}/{count}", "receive_count": count}
+            until = round(at + HOP + wait + LEASE, 6)
+            self.add(at + HOP + wait, "broker", "leased", queue=queue, until=until, consumer=worker, **lease)
+            found = [{**lease, "body": body}]
         return self.reply(at + HOP + wait, call, worker, "broker", {"leases": found})
 
     def settle(

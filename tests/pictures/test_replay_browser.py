@@ -222,7 +222,7 @@ def test_without_scripts_there_is_the_still_and_the_story(open_page: Any) -> Non
     page = open_page(replay(lesson_08()), script=False)
     assert page.locator(".r-stage img").bounding_box()["height"] > 200
     assert not page.locator(".r-live").is_visible()
-    assert page.locator("tbody tr").count() >= 8
+    assert page.locator(".r-steps li").count() >= 8
 
 
 def test_a_hostile_history_runs_nothing(open_page: Any) -> None:
