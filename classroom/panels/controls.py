@@ -136,7 +136,7 @@ class Choice:
 
     def read(self, words: Any) -> Any:
         """The value behind the words of an option. Raises ValueError for an unknown one."""
-        if words not in self.shown:
+        if not isinstance(words, str) or words not in self.shown:
             options = ", ".join(map(repr, self.shown))
             raise ValueError(f"choice {self.name!r}: has no option {words!r}; the options: {options}")
         return self.shown[words]
@@ -191,7 +191,8 @@ class Prediction:
         """The answer that was given, or None. Raises ValueError if it is no whole number of the range."""
         if value is None:
             return None
-        if isinstance(value, bool) or value != int(value) or not self.low <= value <= self.high:
+        whole = isinstance(value, int | float) and not isinstance(value, bool) and float(value).is_integer()
+        if not whole or not self.low <= value <= self.high:
             raise ValueError(
                 f"prediction {self.label!r}: takes a whole number, {self.low} to {self.high}; got {value!r}"
             )

@@ -41,7 +41,7 @@ const build = (root, model) => {
   const grid = make("div", { class: "bop-grid", role: "grid", "aria-label": `${spec.label}. Arrow keys move, Enter shows the run.` });
   frame.append(image, grid);
 
-  const hint = make("p", { class: "bop-hint", text: "Click a cell, or walk there with the arrow keys and press Enter, to see its run." });
+  const where = make("p", { class: "bop-where", text: "Click a cell, or walk there with the arrow keys and press Enter, to see its run." });
   const ask = desk(model, shown.told, shown.waits);
   const percent = (share) => `${(share * 100).toFixed(3)}%`;
   let chosen = null;
@@ -49,7 +49,7 @@ const build = (root, model) => {
     if (chosen) chosen.button.setAttribute("aria-selected", "false");
     chosen = cell;
     cell.button.setAttribute("aria-selected", "true");
-    hint.hidden = true;
+    where.textContent = cell.label;
     ask({ x: cell.x, y: cell.y });
   };
 
@@ -89,11 +89,12 @@ const build = (root, model) => {
   if (first) {
     chosen = first;
     first.button.setAttribute("aria-selected", "true");
+    where.textContent = first.label;
   }
 
   root.classList.add("bop-on");
   shown.still.hidden = true;
   root.querySelector(":scope > .bop-live")?.remove();
-  shown.still.after(make("div", { class: "bop-live" }, hint, shown.state, shown.said));
+  shown.still.after(make("div", { class: "bop-live" }, make("div", { class: "bop-head" }, where, shown.state), shown.said));
   shown.waits("");
 };

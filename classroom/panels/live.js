@@ -3,8 +3,6 @@
 //           the newest of it is sent, so that a slider can be dragged as fast as one likes.
 // Not here  The controls themselves: panel.js and explore.js, which define build(root, model, desk).
 
-// JupyterLab takes arrow keys, Enter and letters for its own in command mode, unless the very element that has
-// the focus says no (an ancestor that says it is asked too late).
 const make = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [key, value] of Object.entries(attributes)) {
@@ -12,7 +10,6 @@ const make = (tag, attributes = {}, ...children) => {
     if (key === "text") element.textContent = value;
     else element.setAttribute(key, value === true ? "" : value);
   }
-  if (tag === "input" || tag === "button") element.setAttribute("data-lm-suppress-shortcuts", "true");
   element.append(...children.filter((child) => child));
   return element;
 };
@@ -83,10 +80,19 @@ const result = (root) => {
       if (answer.html === undefined) return;
       view.style.minHeight = `${view.offsetHeight}px`; // what stands below must not jump
       show(view, answer.html);
+      if (answer.failed) return;
       const settle = () => { view.style.minHeight = ""; };
       Promise.all([...view.querySelectorAll("img")].map((image) => image.decode().catch(() => {}))).then(settle);
     },
   };
+};
+
+// JupyterLab takes arrow keys, Enter and letters for its own in command mode, unless the very element that has
+// the focus says no (an ancestor that says it is asked too late). Ctrl+S and Shift+Enter stay JupyterLab's.
+const keysAreOurs = (mark) => (event) => {
+  if (!(event.target instanceof Element) || !event.target.matches(`${mark} :is(input, button)`)) return;
+  const theirs = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+  event.target.toggleAttribute("data-lm-suppress-shortcuts", !theirs);
 };
 
 // Wherever the output stands now, and wherever it will be drawn again (a second view, a page made anew).
@@ -104,7 +110,12 @@ const enliven = (model, build) => {
     if (changes.some((change) => change.addedNodes.length)) look();
   });
   observer.observe(document.body, { childList: true, subtree: true });
-  return () => observer.disconnect();
+  const keys = keysAreOurs(mark);
+  window.addEventListener("keydown", keys, true); // before JupyterLab, which listens at the document
+  return () => {
+    observer.disconnect();
+    window.removeEventListener("keydown", keys, true);
+  };
 };
 
 export default { initialize: ({ model }) => enliven(model, build) };
