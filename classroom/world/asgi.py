@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
+from classroom.world.effects import never
 from classroom.world.network import Reply, Request
 
 App = Callable[..., Awaitable[None]]
@@ -21,9 +22,13 @@ async def call(
     *,
     host: str,
     on_error: Callable[[BaseException], None],
+    hang_up: Callable[[], Awaitable[None]] = never,
     state: Mapping[str, Any] | None = None,
 ) -> Reply:
-    """The app's reply. An exception that escapes the app is told to `on_error` and answered by 500."""
+    """The app's reply. An exception that escapes the app is told to `on_error` and answered by 500.
+
+    hang_up: waits until the caller has gone. In a simulated world no callee ever learns that.
+    """
     path, _, query = request.path.partition("?")
     scope: dict[str, Any] = {
         "type": "http",
@@ -48,8 +53,9 @@ async def call(
 
     async def receive() -> Message:
         nonlocal asked
-        if asked:  # the body was one message; what else could come is a disconnect, and none does
-            await asyncio.get_running_loop().create_future()
+        if asked:  # the body was one message; what else can come is that the caller goes
+            await hang_up()
+            return {"type": "http.disconnect"}
         asked = True
         return {"type": "http.request", "body": request.body, "more_body": False}
 
@@ -81,7 +87,10 @@ async def call(
 
 
 class Lifespan:
-    """Runs an app's start-up, if it has one. `ready` is done when requests may come."""
+    """Runs an app's start-up and, if asked to, its shutdown.
+
+    `ready` is done when requests may come, `over` is set when nothing is left to run.
+    """
 
     def __init__(self, app: App, on_error: Callable[[BaseException], None]) -> None:
         self.state: dict[str, Any] = {}  # what the app's lifespan yields, for each of its requests
@@ -89,7 +98,9 @@ class Lifespan:
         self._on_error = on_error
         self._asked = False
         self._refused = ""
+        self._stopped = asyncio.Event()
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.over = asyncio.Event()
 
     async def run(self) -> None:
         try:
@@ -102,10 +113,16 @@ class Lifespan:
                 self._on_error(error)
         if not self.ready.done():
             self.ready.set_result(None)
+        self.over.set()
+
+    def stop(self) -> None:
+        """Ask the app to shut down: a live world does at its end. In a simulated one services crash."""
+        self._stopped.set()
 
     async def _receive(self) -> Message:
-        if self._asked:  # a shutdown is never asked for: services of the world crash
-            await asyncio.get_running_loop().create_future()
+        if self._asked:
+            await self._stopped.wait()
+            return {"type": "lifespan.shutdown"}
         self._asked = True
         return {"type": "lifespan.startup"}
 

@@ -89,7 +89,54 @@ class VirtualTask(asyncio.Task):
         return self.number
 
 
-class VirtualLoop(asyncio.BaseEventLoop):
+class WorldLoop(asyncio.BaseEventLoop):
+    """What the loops of both worlds share: of each task they know whose it is, and for what it waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tasks: dict[asyncio.Task[Any], Process | None] = {}  # strong: nothing is collected mid-run
+        self._keep = KEPT
+
+    def later(self, seconds: float, function: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:
+        """Call `function` as the world itself, whoever asks: it outlives a crash of the asker."""
+        return self.call_later(seconds, function, *args, context=contextvars.Context())
+
+    def waiting(self) -> tuple[str, ...]:
+        """For each unfinished task of a living process: who waits, and at which line of whose code."""
+        lines = []
+        for task, process in self.tasks.items():
+            if not task.done() and process is not None and process.alive:
+                lines.append(f"{process.name}: {_where(task)}")
+        return tuple(dict.fromkeys(lines))
+
+    def bury(self) -> None:
+        """Close what is left. Nothing that it still does can be seen: every process is dead by now."""
+        for process in self.tasks.values():
+            if process is not None:
+                process.alive = False
+        for task in self.tasks:
+            coroutine = task.get_coro()
+            if not task.done() and inspect.iscoroutine(coroutine):
+                try:
+                    coroutine.close()
+                except BaseException:  # a `finally` that awaits, an `except BaseException` that goes on
+                    pass
+        self._ready.clear()  # type: ignore[attr-defined]
+        self.close()
+
+    def _remember(self, task: asyncio.Task[Any], context: contextvars.Context | None) -> None:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+        self.tasks[task] = running.get() if context is None else context.get(running)
+        if len(self.tasks) > self._keep:  # who ended, and lost no exception, needs no keeping
+            self.tasks = {
+                task: process
+                for task, process in self.tasks.items()
+                if not task.done() or task._log_traceback
+            }
+            self._keep = KEPT + 2 * len(self.tasks)
+
+
+class VirtualLoop(WorldLoop):
     """limit: virtual seconds; shuffle: a Random that permutes the tasks that are ready, or None."""
 
     def __init__(self, *, limit: float, shuffle: Random | None = None) -> None:
@@ -99,9 +146,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.steps = 0
         self.stop_with: BaseException | None = None  # set by the watchdog, or by the world
         self.on_exit: Callable[[Process, SystemExit], bool] = lambda process, error: False  # after sys.exit()
-        self.tasks: dict[asyncio.Task[Any], Process | None] = {}  # strong: nothing is collected mid-run
         self._born = 0  # tasks so far
-        self._keep = KEPT
         self._generators: list[Any] = []
         self._clock = 0.0
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []  # a heap; equal times go by number
@@ -121,15 +166,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if options.get("name") is None:
             options["name"] = f"Task-{self._born}"  # asyncio's own numbers go on from run to run
         task = VirtualTask(self._born, coro, loop=self, context=context, **options)
-        task._log_destroy_pending = False  # type: ignore[attr-defined]
-        self.tasks[task] = running.get() if context is None else context.get(running)
-        if len(self.tasks) > self._keep:  # who ended, and lost no exception, needs no keeping
-            self.tasks = {
-                task: process
-                for task, process in self.tasks.items()
-                if not task.done() or task._log_traceback
-            }
-            self._keep = KEPT + 2 * len(self.tasks)
+        self._remember(task, context)
         return task
 
     def call_at(  # type: ignore[override]
@@ -242,38 +279,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     # ---- for the world ---------------------------------------------------------------
 
-    def later(self, seconds: float, function: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:
-        """Call `function` as the world itself, whoever asks: it outlives a crash of the asker."""
-        return self.call_later(seconds, function, *args, context=contextvars.Context())
-
     def resume(self, process: Process) -> None:
         """Let the steps go on that were held back by a pause, in their order."""
         self._ready.extend(process.held)  # type: ignore[attr-defined]
         process.held.clear()
 
-    def waiting(self) -> tuple[str, ...]:
-        """For each unfinished task of a living process: who waits, and at which line of whose code."""
-        lines = []
-        for task, process in self.tasks.items():
-            if not task.done() and (process is None or process.alive):
-                lines.append(f"{process.name if process else 'world'}: {_where(task)}")
-        return tuple(dict.fromkeys(lines))
-
     def bury(self) -> None:
-        """Close what is left. Nothing that it still does can be seen: every process is dead by now."""
-        for process in self.tasks.values():
-            if process is not None:
-                process.alive = False
-        for task in self.tasks:
-            coroutine = task.get_coro()
-            if not task.done() and inspect.iscoroutine(coroutine):
-                try:
-                    coroutine.close()
-                except BaseException:  # a `finally` that awaits, an `except BaseException` that goes on
-                    pass
-        self._ready.clear()  # type: ignore[attr-defined]
+        super().bury()
         self._timers.clear()
-        self.close()
 
 
 def is_library(filename: str) -> bool:

@@ -14,7 +14,7 @@ import asyncio
 import json
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol
@@ -55,7 +55,7 @@ class Reply:
     body: bytes = b""
 
 
-Serve = Callable[[Request], Awaitable[Reply]]
+Serve = Callable[..., Coroutine[Any, Any, Reply]]  # of a Request
 
 
 class Nodes(Protocol):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from classroom.world.network import NoAnswerInTime, Refused, Request, Reset
 from classroom.world.process import Process
-from classroom.world.storage import WRITE_TAKES, WorldDatabase
+from classroom.world.storage import WorldDatabase
 from minibroker.client import Queue
 from minibroker.errors import BrokerUnreachable, NoAnswer
 from minibroker.http import http_call
@@ -46,7 +46,9 @@ class SimulatedNode:
 
     def database(self, name: str | None = None) -> WorldDatabase:
         stored = self._world.database(name or self.name)
-        return WorldDatabase(stored, self._process, self._world.effects, self.record, write_takes=WRITE_TAKES)
+        return WorldDatabase(
+            stored, self._process, self._world.effects, self.record, write_takes=self._world.write_takes
+        )
 
     def rng(self, label: str) -> Random:
         again = f"/{self._process.incarnation}" if self._process.incarnation > 1 else ""

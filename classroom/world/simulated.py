@@ -14,7 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import copy_context
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from classroom.world import patches
 from classroom.world.faults import Fault
@@ -25,6 +25,7 @@ from classroom.world.watchdog import BrokenOff, Watchdog
 from classroom.world.world import World
 
 Scenario = Callable[[World], Awaitable[Any]]
+W = TypeVar("W", bound=World)
 
 
 def simulate(
@@ -59,34 +60,51 @@ def simulate(
     patches.install()
     loop = VirtualLoop(limit=limit, shuffle=Random(f"{seed}/schedule") if shuffle else None)
     world = World(loop, seed=seed, faults=plan)
+    return run_apart(scenario, world, _drive, patience=patience)
+
+
+def _drive(scenario: Scenario, world: World) -> Any:
+    loop = world.loop
+    loop.on_exit = world.exited
+    main = loop.create_task(as_coroutine(scenario, world), context=Process("scenario").fresh_context())
+    result = loop.run_until_complete(main)
+    world.check_aims()
+    return result
+
+
+# ---- what live() does too --------------------------------------------------------------
+
+
+def run_apart(scenario: Scenario, world: W, drive: Callable[[Scenario, W], Any], *, patience: float) -> Run:
+    """Let drive(scenario, world) run the scenario on a thread of its own, and make a Run of it."""
     watchdog = Watchdog(world, patience)
     out: list[Run] = []
     thread = threading.Thread(
         target=copy_context().run,
-        args=(_run, scenario, world, watchdog, out),
-        name="simulated world",
+        args=(_run, scenario, world, drive, watchdog, out),
+        name="world",
         daemon=True,
     )
     thread.start()
     watchdog.watch(thread)
     if not out:  # the thread hangs where nobody can reach it
-        reason = EndlessLoop(f"{loop.stop_with} It could not be broken off and runs on: restart the kernel.")
+        why = world.loop.stop_with
+        reason = EndlessLoop(f"{why} It could not be broken off and runs on: restart the kernel.")
         out.append(_freeze(scenario, world, None, reason, ()))
     return out[0]
 
 
-def _run(scenario: Scenario, world: World, watchdog: Watchdog, out: list[Run]) -> None:
+def _run(
+    scenario: Scenario, world: W, drive: Callable[[Scenario, W], Any], watchdog: Watchdog, out: list[Run]
+) -> None:
     loop = world.loop
-    loop.on_exit = world.exited
     asyncio.set_event_loop(loop)
     loop.set_exception_handler(lambda _, context: _tell(world, context))
     result: Any = None
     error: BaseException | None = None
     waiting: tuple[str, ...] = ()
     try:
-        main = loop.create_task(_as_coroutine(scenario, world), context=Process("scenario").fresh_context())
-        result = loop.run_until_complete(main)
-        world.check_aims()
+        result = drive(scenario, world)
     except BaseException as escaped:
         error = escaped
         if isinstance(escaped, Stuck):
@@ -97,17 +115,19 @@ def _run(scenario: Scenario, world: World, watchdog: Watchdog, out: list[Run]) -
     out.append(_freeze(scenario, world, result, loop.stop_with or error, waiting))
     watchdog.let_go()
     with contextlib.suppress(BrokenOff):
-        loop.bury()
+        world.shut_down()
     asyncio.set_event_loop(None)
 
 
-async def _as_coroutine(scenario: Scenario, world: World) -> Any:
+async def as_coroutine(scenario: Scenario, world: World) -> Any:
+    """Whatever awaitable a scenario returns, as what a task can run."""
     return await scenario(world)
 
 
 def _freeze(
     scenario: Scenario, world: World, result: Any, error: BaseException | None, waiting: tuple[str, ...]
 ) -> Run:
+    """End the world, and make a Run of what came of it: plain values that nothing can change any more."""
     for task in list(world.loop.tasks):
         if task.done() and task._log_traceback and not task.cancelled():
             lost = task.exception()  # marks it as seen too, or asyncio would print it when it is collected
@@ -132,6 +152,7 @@ def _freeze(
 
 
 def _tell(world: World, context: dict[str, Any]) -> None:
+    """Write down what asyncio would have printed: an exception that nobody awaited."""
     error = context.get("exception")
     if context["message"].endswith("never retrieved"):
         return  # told when garbage is collected, and nobody knows when that is; freeze() looks for these

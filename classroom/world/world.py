@@ -35,7 +35,7 @@ from classroom.world.loop import VirtualLoop
 from classroom.world.network import Listener, Network, Reply, Request
 from classroom.world.node import SimulatedNode
 from classroom.world.process import Process
-from classroom.world.storage import Stored
+from classroom.world.storage import WRITE_TAKES, Stored
 
 if TYPE_CHECKING:
     import httpx
@@ -53,6 +53,8 @@ class NoSuchService(LookupError):
 class World:
     """What a scenario holds. Times are seconds since the run began."""
 
+    write_takes = WRITE_TAKES
+
     def __init__(self, loop: VirtualLoop, *, seed: int, faults: tuple[Fault, ...]) -> None:
         self.loop = loop
         self.seed = seed
@@ -66,6 +68,7 @@ class World:
         self._factories: dict[str, Factory] = {}
         self._listeners: dict[str, Listener] = {}
         self._clients: dict[str, Process] = {}
+        self._lifespans: dict[Process, asgi.Lifespan] = {}
         self._by_hand: list[Partition] = []
         for fault in faults:
             self._schedule(fault)
@@ -170,6 +173,10 @@ class World:
         ):
             process.alive = False
 
+    def shut_down(self) -> None:
+        """After the end, from outside of the loop: leave nothing behind."""
+        self.loop.bury()
+
     def exited(self, process: Process, error: SystemExit) -> bool:
         """sys.exit() ends the process that called it, and not the run. False: it was no service."""
         listener = self._listeners.get(process.name)
@@ -209,12 +216,15 @@ class World:
         patches.install()  # FastAPI has been imported by now, and anyio with it
         on_error = partial(self._tell_error, process)
         lifespan = asgi.Lifespan(app, partial(self._exit, process))  # as uvicorn does
+        self._lifespans[process] = lifespan
         self.loop.create_task(lifespan.run(), context=process.fresh_context())
 
-        async def serve(request: Request) -> Reply:
+        async def serve(request: Request, **options: Any) -> Reply:
             if not lifespan.ready.done():
                 await lifespan.ready
-            return await asgi.call(app, request, host=process.name, on_error=on_error, state=lifespan.state)
+            return await asgi.call(
+                app, request, host=process.name, on_error=on_error, state=lifespan.state, **options
+            )
 
         self._listeners[process.name].serve = serve
 
