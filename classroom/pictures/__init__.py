@@ -8,6 +8,7 @@ from classroom.pictures.picture import Picture
 from classroom.pictures.sequence import sequence
 from classroom.pictures.story import story
 from classroom.pictures.table import Table, table
+from classroom.pictures.timeline import timeline
 
 __all__ = [
     "Picture",
@@ -19,4 +20,5 @@ __all__ = [
     "sequence",
     "story",
     "table",
+    "timeline",
 ]

@@ -89,7 +89,7 @@ def ordinal(count: int) -> str:
 
 
 def times(count: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

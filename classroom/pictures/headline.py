@@ -60,6 +60,10 @@ def _deliveries(history: Sequence[Event]) -> str:
     if not sent or not given:
         return ""
     count = Counter(name for name, _ in given)
+    copies = Counter(names.of(event["message"], event.number) for event in history if event.kind == "sent")
+    most = max(sent, key=lambda name: copies[name])
+    if copies[most] > 2:
+        return f"{most} is sent {times(copies[most])} and delivered {times(count[most])}" + _troubles(history)
     acked = {name for name, delivery in given if delivery.ended == "acked"}
     again = [name for name in sent if count[name] > 1]
     if again:

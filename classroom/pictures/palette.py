@@ -74,12 +74,13 @@ def _paints() -> dict[str, tuple[str, str]]:
         "soft": ("#59626C", "#A6AFB9"),  # letters of the second rank
         "rule": ("#C9CFD6", "#454D57"),  # frames and guides: nothing depends on seeing them
         "band": ("#F2F4F6", "#20252B"),
+        "mark": ("#FFF8D6", "#2B2917"),  # behind what is spoken of
     }
     for name, colour in OKABE_ITO.items():
         base = "#E9ECEF" if name == "black" else colour
         pair = (colour, base)
         letters = tuple(_until(c, p, LETTERS + 0.3) for c, p in zip(pair, PAPER, strict=True))
-        lines = tuple(_until(c, p, LINES + 0.2) for c, p in zip(pair, PAPER, strict=True))
+        lines = (_until(pair[0], PAPER[0], LINES + 0.2), _until(pair[1], PAPER[1], LINES + 1))
         tints = tuple(_mix(c, p, 0.8) for c, p in zip(pair, PAPER, strict=True))
         on = tuple("#111111" if contrast("#111111", c) > contrast("#FFFFFF", c) else "#FFFFFF" for c in pair)
         paints[name] = (lines[0], lines[1])

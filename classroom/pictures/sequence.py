@@ -27,7 +27,7 @@ SLOT = 36  # height of a line with an arrow
 TALK = 12  # size of the letters on arrows and notes
 NEAR = 0.25  # seconds: what is further apart never shares a line
 GAP = 1.0  # seconds: a longer wait is shown as a gap
-NOTE = 230  # the widest note
+NOTE = 262  # the widest note
 
 
 @dataclass(slots=True)
@@ -361,7 +361,7 @@ class _Drawing:
 
     def _mark(self, index: int) -> str:
         line = self.plan.lines[index]
-        return svg.rect(6, line.top - 1, self.width - 12, line.height, fill="yellow-tint", rx=4)
+        return svg.rect(6, line.top - 1, self.width - 12, line.height, fill="mark")
 
     def _head(self, name: str) -> str:
         style, x, y = look(name), self.x[name], self.top + 14

@@ -372,11 +372,9 @@ _COUNTS = frozenset(ordinal(count) for count in range(10)) | {"again", "for", "t
 
 def _shorten(told: list[Told], lines: int) -> list[Told]:
     """At most `lines`: the lightest lines go first, and among equals those in the middle."""
-    told = list(told)
     for weight in (ASIDE, DETAIL, STEP, TURN):
-        while len(told) > lines:
-            light = [i for i, line in enumerate(told) if line.weight <= weight and 0 < i < len(told) - 1]
-            if not light:
-                break
-            told.pop(min(light, key=lambda i: (abs(i - len(told) / 2), i)))
+        light = [i for i, line in enumerate(told) if line.weight <= weight and 0 < i < len(told) - 1]
+        light.sort(key=lambda i: (abs(i - len(told) / 2), i))
+        gone = set(light[: max(len(told) - lines, 0)])
+        told = [line for i, line in enumerate(told) if i not in gone]
     return told
