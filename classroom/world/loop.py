@@ -118,6 +118,7 @@ class WorldLoop(asyncio.BaseEventLoop):
             coroutine = task.get_coro()
             if not task.done() and inspect.iscoroutine(coroutine):
                 try:
+                    _close_what_never_began(coroutine)
                     coroutine.close()
                 except BaseException:  # a `finally` that awaits, an `except BaseException` that goes on
                     pass
@@ -287,6 +288,19 @@ class VirtualLoop(WorldLoop):
     def bury(self) -> None:
         super().bury()
         self._timers.clear()
+
+
+def _close_what_never_began(coroutine: Any) -> None:
+    """Coroutines in the hands of this one, or of those that it awaits: Python would warn of each."""
+    frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
+    for value in list(frame.f_locals.values()) if frame is not None else ():
+        for each in value if isinstance(value, list | tuple) else (value,):
+            if inspect.iscoroutine(each) and inspect.getcoroutinestate(each) == inspect.CORO_CREATED:
+                _close_what_never_began(each)
+                each.close()
+    awaited = getattr(coroutine, "cr_await", None) or getattr(coroutine, "ag_await", None)
+    if awaited is not None:
+        _close_what_never_began(awaited)
 
 
 def is_library(filename: str) -> bool:
