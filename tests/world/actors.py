@@ -1,4 +1,4 @@
-"""Small services for the tests of the world: raw ASGI, so that a test needs no FastAPI where it tests none."""
+"""Small services for the tests of the world: raw ASGI, for tests that are not about FastAPI."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """The virtual loop: its clock, its order, and what it says when a run cannot go on."""
 
+# ruff: noqa: ASYNC110 (loops that poll are what is tested)
+
 from __future__ import annotations
 
 import asyncio

@@ -1,5 +1,7 @@
 """The watchdog: what never comes back to the loop is broken off, whatever it catches."""
 
+# ruff: noqa: ASYNC110, B012 (bad manners are what is tested)
+
 from __future__ import annotations
 
 import _thread
