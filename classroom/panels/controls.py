@@ -83,6 +83,10 @@ class Slider:
     def line(self, value: Any) -> str:
         return _line(self.code, value)
 
+    def sent(self, value: Any) -> Any:
+        """The value as the page knows it."""
+        return value
+
     def words(self, value: Any) -> str:
         return f"{figure(value)} {self.unit}".rstrip()
 
@@ -145,6 +149,10 @@ class Choice:
         if isinstance(self.code, Mapping):
             return self.code[self.words(value)]
         return _line(self.code, value)
+
+    def sent(self, value: Any) -> Any:
+        """The value as the page knows it: its words."""
+        return self.words(value)
 
     def words(self, value: Any) -> str:
         return next(words for words, own in self.shown.items() if own is value or own == value)

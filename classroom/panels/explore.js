@@ -37,20 +37,19 @@ const build = (root, model) => {
   const shown = result(root);
   const image = root.querySelector(":scope > .bop-map img");
   const frame = make("div", { class: "bop-frame" });
+  frame.style.setProperty("--bop-least", image.style.getPropertyValue("--bop-least"));
   image.replaceWith(frame);
   const grid = make("div", { class: "bop-grid", role: "grid", "aria-label": `${spec.label}. Arrow keys move, Enter shows the run.` });
   frame.append(image, grid);
 
   const where = make("p", { class: "bop-where", text: "Click a cell, or walk there with the arrow keys and press Enter, to see its run." });
-  const ask = desk(model, shown.told, shown.waits);
   const percent = (share) => `${(share * 100).toFixed(3)}%`;
   let chosen = null;
-  const choose = (cell) => {
+  const mark = (cell) => {
     if (chosen) chosen.button.setAttribute("aria-selected", "false");
     chosen = cell;
     cell.button.setAttribute("aria-selected", "true");
     where.textContent = cell.label;
-    ask({ x: cell.x, y: cell.y });
   };
 
   const rows = inRows(measure(spec.svg));
@@ -78,19 +77,22 @@ const build = (root, model) => {
         type: "button", role: "gridcell", "aria-label": cell.label, title: cell.label, tabindex: "-1", "aria-selected": "false",
         style: `left:${percent(cell.left)};top:${percent(cell.top)};width:${percent(cell.width)};height:${percent(cell.height)}`,
       });
-      cell.button.addEventListener("click", () => { rest(cell); choose(cell); });
+      cell.button.addEventListener("click", () => { rest(cell); mark(cell); ask({ x: cell.x, y: cell.y }); });
       cell.button.addEventListener("keydown", (event) => walk(event, number, column));
       line.append(cell.button);
     });
     grid.append(line);
   });
-  const first = rows.flat().find((cell) => spec.start && cell.x === spec.start[0] && cell.y === spec.start[1]);
-  rest(first ?? rows[0][0]);
-  if (first) {
-    chosen = first;
-    first.button.setAttribute("aria-selected", "true");
-    where.textContent = first.label;
-  }
+  const at = (place) => rows.flat().find((cell) => place && cell.x === place[0] && cell.y === place[1]);
+  rest(at(spec.start) ?? rows[0][0]);
+  if (at(spec.start)) mark(at(spec.start));
+  const ask = desk(model, (answer) => {
+    if (answer.chosen) {
+      rest(at(answer.chosen));
+      mark(at(answer.chosen));
+    }
+    shown.told(answer);
+  }, shown.waits);
 
   root.classList.add("bop-on");
   shown.still.hidden = true;

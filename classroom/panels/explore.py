@@ -72,7 +72,15 @@ class Explorer:
         return self._outcomes.of(cell, *cell)
 
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """What the page is told when a cell was chosen: {"x": ..., "y": ...} as the drawing writes them."""
+        """What the page is told when a cell was chosen: {"x": ..., "y": ...} as the drawing writes them.
+
+        A page that says hello (made anew, or a second one) is told which cell is chosen by now.
+        """
+        if asked.get("hello"):
+            if self.chosen == self.start or self.chosen is None:
+                return {}
+            x, y = self.cells[self.chosen]
+            return {**self.answer({"x": x, "y": y}), "chosen": [x, y]}
         cell = (value(str(asked.get("x"))), value(str(asked.get("y"))))
         if cell not in self.cells:
             return {"sentence": f"The map has no cell at x={cell[0]!r}, y={cell[1]!r}.", "failed": True}

@@ -31,13 +31,16 @@ const SLOW = 1500; // ms without an answer until the panel says why that may be
 const desk = (model, told, waits) => {
   const own = Math.random().toString(36).slice(2);
   let count = 0, open = null, next = null, slow = 0;
+  const wait = () => {
+    waits("making");
+    clearTimeout(slow);
+    slow = setTimeout(() => waits("slow"), SLOW);
+  };
   const send = () => {
     open = `${own}-${++count}`;
     const question = next;
     next = null;
-    waits("making");
-    clearTimeout(slow);
-    slow = setTimeout(() => waits("slow"), SLOW);
+    if (!question.hello) wait();
     model.send({ ...question, ask: open });
   };
   model.on("msg:custom", (message) => {
@@ -46,12 +49,15 @@ const desk = (model, told, waits) => {
     clearTimeout(slow);
     if (next) return send(); // a newer question: nobody waits for this answer any more
     waits("");
-    told(message);
+    if (message.sentence !== undefined) told(message); // else all is still as it was at first
   });
-  return (question) => {
+  const ask = (question) => {
     next = question;
     if (open === null) send();
+    else wait();
   };
+  ask({ hello: true }); // a page made anew is told where the kernel stands
+  return ask;
 };
 
 const STATES = {

@@ -69,7 +69,12 @@ const build = (root, model) => {
     if (answer.call !== undefined) call.textContent = answer.call;
     if (answer.verdict !== undefined) judge(answer.verdict);
   };
-  const ask = desk(model, (answer) => { shown.told(answer); write(answer); }, shown.waits);
+  const ask = desk(model, (answer) => {
+    for (const [name, value] of Object.entries(answer.values ?? {})) parts[name].set(value);
+    if (guess && answer.values) guess.set(answer.prediction);
+    shown.told(answer);
+    write(answer);
+  }, shown.waits);
   const changed = () => {
     clearTimeout(timer);
     timer = setTimeout(() => {

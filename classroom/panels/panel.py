@@ -112,7 +112,16 @@ class Panel:
         return {"words": self.predict.verdict(self.prediction, was), "right": right}
 
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """What the page is told when a control was moved or a prediction was made."""
+        """What the page is told when a control was moved or a prediction was made.
+
+        A page that says hello (made anew, or a second one) is told where the controls stand by now.
+        """
+        if asked.get("hello"):
+            said = self.predict.value if self.predict else None
+            if self._now == self._start and self.prediction == said:
+                return {}
+            stand = {name: control.sent(self._now[name]) for name, control in self.controls.items()}
+            return {**self.answer({"values": stand}), "values": stand, "prediction": self.prediction}
         try:
             values = self.read(asked.get("values", {}))
             if self.predict is not None and "prediction" in asked:

@@ -8,7 +8,7 @@ import pytest
 
 from classroom.panels import explore
 from classroom.panels.explore import cells_of
-from classroom.pictures import Picture
+from classroom.pictures import Picture, phase_map
 
 CELLS = "".join(f'<rect class="cell" data-x="{x}" data-y="{y}"/>' for x in (0, 2.5) for y in (30, "none"))
 MAP = Picture("No timeout saves you", f"<svg>{CELLS}</svg>", "alt", "text")
@@ -40,6 +40,19 @@ def test_a_cell_that_the_map_does_not_have_is_told_and_nothing_changes():
     answer = an_explorer.answer({"x": "7", "y": "30"})
     assert answer == {"sentence": "The map has no cell at x=7, y=30.", "failed": True}
     assert an_explorer.chosen is None and an_explorer.run is None
+
+
+def test_a_page_made_anew_is_told_which_cell_is_chosen_by_now():
+    an_explorer = explorer(start=(0, 30))
+    assert an_explorer.answer({"hello": True}) == {}
+    an_explorer.answer({"x": "2.5", "y": "none"})
+    answer = an_explorer.answer({"hello": True})
+    assert (answer["chosen"], answer["sentence"]) == (["2.5", "none"], "2.5 and 'none'")
+
+
+def test_the_house_s_own_phase_map_can_be_clicked():
+    drawn = phase_map({(x, y): "fine" for x in (0, 40) for y in (5, 0.5)}, x="pause (s)", y="lease (s)")
+    assert set(cells_of(drawn.svg)) == {(0, 5), (0, 0.5), (40, 5), (40, 0.5)}
 
 
 def test_without_scripts_it_is_the_map_and_the_first_cell_s_run():

@@ -128,6 +128,15 @@ def test_the_cells_below_can_use_the_values_and_the_run_that_are_shown():
     assert a_panel.run.pause == 20
 
 
+def test_a_page_made_anew_is_told_where_the_controls_stand_by_now():
+    a_panel = panel(predict=Prediction("How often?", 0, 4, answer=lambda run: run.charges))
+    assert a_panel.answer({"hello": True}) == {}
+    asked(a_panel, pause=20, ack="first", prediction=1)
+    answer = a_panel.answer({"hello": True})
+    assert (answer["values"], answer["prediction"]) == ({"pause": 20, "ack": "first"}, 1)
+    assert answer["sentence"] == "Ada was charged 1 times <here>."
+
+
 def test_a_prediction_stands_beside_what_it_was():
     a_panel = panel(predict=Prediction("How often?", 0, 4, answer=lambda run: run.charges))
     assert a_panel.spec()["verdict"] == {"words": "No prediction made; it was 2.", "right": None}
