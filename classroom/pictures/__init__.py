@@ -6,6 +6,7 @@ from classroom.pictures.dead_letters import dead_letters
 from classroom.pictures.phase_map import phase_map
 from classroom.pictures.picture import Picture
 from classroom.pictures.sequence import sequence
+from classroom.pictures.states import states
 from classroom.pictures.story import story
 from classroom.pictures.table import Table, table
 from classroom.pictures.timeline import timeline
@@ -18,6 +19,7 @@ __all__ = [
     "dead_letters",
     "phase_map",
     "sequence",
+    "states",
     "story",
     "table",
     "timeline",
