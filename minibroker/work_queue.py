@@ -333,13 +333,10 @@ class WorkQueue:
 
     def _runs(self, deadline: Deadline) -> bool:
         """Is this deadline still that of a lease or delay? Acks and extends leave theirs in the heap."""
-        when, place, message_id = deadline
+        when, _, message_id = deadline
         entry = self._entries.get(message_id)
         return (
-            entry is not None
-            and entry.place == place
-            and entry.deadline == when
-            and entry.state in (State.IN_FLIGHT, State.DELAYED)
+            entry is not None and entry.deadline == when and entry.state in (State.IN_FLIGHT, State.DELAYED)
         )
 
     def _is_exhausted(self, entry: _Entry) -> bool:

@@ -126,7 +126,22 @@ def test_a_waiting_consumer_is_woken_by_all_that_makes_a_message_ready(virtually
     assert virtually(scenario()) == ("lamp", when)
 
 
-def test_a_consumer_that_waits_at_the_dead_letter_queue_is_woken_by_a_death(virtually):
+def test_a_consumer_that_waits_at_the_dead_letter_queue_is_woken_by_a_rejection(virtually):
+    async def scenario():
+        broker = broker_on_this_loop()
+        charges = broker.create_queue("charges", dead_letter_queue="dead")
+        await charges.send("poison")
+        [delivery] = await charges.receive()
+        waiting = asyncio.create_task(broker.queue("dead").receive(wait=20))
+        await asyncio.sleep(3)
+        await delivery.reject("no")
+        [letter] = await waiting
+        return letter.body, asyncio.get_running_loop().time()
+
+    assert virtually(scenario()) == ("poison", 3)
+
+
+def test_a_consumer_that_waits_at_the_dead_letter_queue_is_woken_by_a_last_expiry(virtually):
     async def scenario():
         broker = broker_on_this_loop()
         charges = broker.create_queue(
@@ -140,7 +155,7 @@ def test_a_consumer_that_waits_at_the_dead_letter_queue_is_woken_by_a_death(virt
     assert virtually(scenario()) == ("poison", 5)
 
 
-def test_a_lease_expires_on_time_though_nobody_asks(virtually, history):
+def test_a_lease_expires_on_time_though_nobody_asks(virtually):
     async def scenario():
         seen = []
 
@@ -154,6 +169,26 @@ def test_a_lease_expires_on_time_though_nobody_asks(virtually, history):
         return seen
 
     assert virtually(scenario()) == [("sent", 0), ("leased", 0), ("expired", 5)]
+
+
+def test_a_shorter_lease_that_is_taken_later_also_expires_on_time(virtually):
+    async def scenario():
+        loop = asyncio.get_running_loop()
+        expired = []
+
+        def observer(kind, **data):
+            if kind == "expired":
+                expired.append((data["message"], loop.time()))
+
+        charges = broker_on_this_loop(observer).create_queue("charges")
+        for body in "ab":
+            await charges.send(body)
+        await charges.receive(visibility_timeout=30)
+        await charges.receive(visibility_timeout=5)
+        await asyncio.sleep(100)
+        return expired
+
+    assert virtually(scenario()) == [(2, 5), (1, 30)]
 
 
 def test_consumers_are_served_in_the_order_in_which_they_came(virtually):
@@ -190,11 +225,10 @@ def test_a_consumer_that_was_overtaken_keeps_its_place_in_line(virtually):
             for name in "abc":
                 group.create_task(consumer(name))
             await asyncio.sleep(1)
-            for body in (1, 2):
-                broker.send("charges", body)
-            await broker.receive("charges", max_messages=2)  # before the woken two had their turn
+            broker.send("charges", 1)
+            await broker.receive("charges")  # before the one who was woken had its turn
             await asyncio.sleep(1)
-            for body in (3, 4, 5):
+            for body in (2, 3, 4):
                 await charges.send(body)
         return served
 

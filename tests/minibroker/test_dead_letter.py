@@ -92,14 +92,15 @@ def test_the_receipt_of_before_the_redrive_does_not_fit_the_lease_after_it():
 def test_a_receipt_of_the_dead_letter_queue_does_not_fit_there_after_a_second_death():
     at = shop("charges")
     kill(at["charges"], "a")
-    [inspected] = at["dead"].receive(now=0, visibility_timeout=1)
-    redrive(at["dead"], now=1, find=at.__getitem__)
-    [lease] = at["charges"].receive(now=1)
-    at["charges"].reject(lease.receipt, "no", now=1)
-    at["dead"].receive(now=1)
+    looks = [at["dead"].receive(now=n, visibility_timeout=1)[0].receipt for n in range(2)]
+    redrive(at["dead"], now=2, find=at.__getitem__)
+    [lease] = at["charges"].receive(now=2)
+    at["charges"].reject(lease.receipt, "no", now=2)
+    [look] = at["dead"].receive(now=2)
 
+    assert [*looks, lease.receipt, look.receipt] == ["1.2", "1.3", "1.4", "1.5"]
     with pytest.raises(StaleReceipt):
-        at["dead"].ack(inspected.receipt, now=1)
+        at["dead"].ack(looks[-1], now=2)
 
 
 def test_redrive_without_a_cure_is_a_loop_with_a_number_on_it():
@@ -133,6 +134,22 @@ def test_there_is_one_entry_a_queue_and_reason_with_the_newest_first():
     ]
     [moved_to] = redrive(at["dead"], now=101, find=at.__getitem__).values()
     assert moved_to.name == "mails"
+
+
+def test_redrive_goes_back_one_queue_at_a_time_and_never_to_where_the_message_is():
+    grave = WorkQueue("grave")
+    dead = WorkQueue("dead", dead_letter_queue=grave)
+    charges = WorkQueue("charges", dead_letter_queue=dead)
+    find = {"charges": charges, "dead": dead, "grave": grave}.__getitem__
+    kill(charges, "a")
+    [lease] = dead.receive(now=1)
+    dead.reject(lease.receipt, "not even here", now=1)
+
+    redrive(grave, now=2, find=find)
+    assert [m.body for m in dead.peek(now=2)] == ["a"]
+
+    redrive(dead, now=3, find=find)
+    assert [m.body for m in charges.peek(now=3)] == ["a"]
 
 
 def test_a_redriven_message_gets_the_last_place():

@@ -210,6 +210,7 @@ def test_a_caller_that_hangs_up_while_it_waits_is_not_leased_the_next_message(vi
         )
         await asyncio.sleep(2)
         await client(app).send("lamp")
+        await asyncio.sleep(1)
         [delivery] = await client(app).receive()
         return (await gone)[0], delivery.receive_count
 

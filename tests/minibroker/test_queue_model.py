@@ -14,13 +14,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from minibroker import TRANSITIONS, Event, StaleReceipt, State, WorkQueue
+from minibroker import TRANSITIONS, Event, Message, StaleReceipt, State, WorkQueue
 from minibroker.dead_letter import redrive
 
 LIMITS = {"charges": 3, "mails": None, "dead": None}
 TIMEOUT = 10
 times = st.integers(0, 12)
 queues = st.sampled_from(sorted(LIMITS))
+moves_of_a_worker = st.sampled_from(["ack", "nack", "nack", "reject", "extend"])
 
 
 @dataclass
@@ -119,21 +120,19 @@ class QueueModel(RuleBasedStateMachine):
             row.hidden_until = self.now + (timeout or TIMEOUT)
             assert (lease.receipt, lease.receive_count) == (row.holder, row.receives)
             assert lease.until == row.hidden_until
-            deaths = tuple((d.queue, str(d.reason), d.count, d.error) for d in lease.message.deaths)
-            assert deaths == row.deaths
             self.receipts.append((queue, lease.receipt))
 
     @precondition(lambda self: self.receipts)
-    @rule(data=st.data(), move=st.sampled_from(["ack", "nack", "reject", "extend"]), seconds=times)
-    def answer(self, data: st.DataObject, move: str, seconds: int) -> None:
+    @rule(data=st.data(), move=moves_of_a_worker, seconds=times, silent=st.booleans())
+    def answer(self, data: st.DataObject, move: str, seconds: int, silent: bool) -> None:
         """Any receipt that was ever given, so most of them are stale."""
         queue, receipt = data.draw(st.sampled_from(self.receipts[-6:]))
         row = self.held(queue, receipt)
-        real, now = self.queues[queue], self.now
+        real, now, words = self.queues[queue], self.now, "" if silent else f"at {self.now}"
         calls = {
             "ack": lambda: real.ack(receipt, now=now),
-            "nack": lambda: real.nack(receipt, delay=seconds, reason=f"at {now}", now=now),
-            "reject": lambda: real.reject(receipt, f"at {now}", now=now),
+            "nack": lambda: real.nack(receipt, delay=seconds, reason=words, now=now),
+            "reject": lambda: real.reject(receipt, words, now=now),
             "extend": lambda: real.extend(receipt, seconds + 1, now=now),
         }
         if row is None:
@@ -146,10 +145,10 @@ class QueueModel(RuleBasedStateMachine):
         elif move == "extend":
             row.hidden_until = now + seconds + 1
         elif move == "reject":
-            row.last_words = f"at {now}"
+            row.last_words = words
             self.die(row, "rejected")
         else:
-            row.last_words = f"at {now}"
+            row.last_words = words or row.last_words
             row.hidden_until = now + seconds if seconds else 0
             self.release(row)
 
@@ -178,7 +177,8 @@ class QueueModel(RuleBasedStateMachine):
         for name, queue in self.queues.items():
             ready = self.ready(name)
             mine = [r for r in self.rows if r.queue == name]
-            assert [m.id for m in queue.peek(now=self.now)] == [r.id for r in ready]
+            seen = queue.peek(now=self.now)
+            assert [(m.id, deaths_of(m)) for m in seen] == [(r.id, r.deaths) for r in ready]
             snapshot = queue.snapshot(now=self.now)
             assert snapshot.ready == len(ready)
             assert snapshot.in_flight == sum(1 for r in mine if r.holder)
@@ -193,6 +193,10 @@ class QueueModel(RuleBasedStateMachine):
         for row in self.rows if states else []:
             if row.id in states:
                 assert states[row.id] in possible(row), (row, states[row.id])
+
+
+def deaths_of(message: Message) -> tuple[tuple[str, str, int, str], ...]:
+    return tuple((d.queue, str(d.reason), d.count, d.error) for d in message.deaths)
 
 
 def walk(events: list[dict[str, Any]]) -> dict[int, State]:

@@ -238,6 +238,16 @@ def test_the_last_nack_dead_letters_at_once_with_the_error_it_gave():
     assert death.error == "amount is still 'many'"
 
 
+def test_a_last_nack_without_a_word_keeps_the_error_of_an_earlier_one():
+    dead = WorkQueue("charges-dead")
+    queue = sent(WorkQueue("charges", max_receive_count=2, dead_letter_queue=dead), "poison")
+    queue.nack(only(queue.receive(now=0)).receipt, reason="no such card", now=1)
+    queue.nack(only(queue.receive(now=2)).receipt, now=3)
+
+    [letter] = dead.peek(now=3)
+    assert letter.deaths[0].error == "no such card"
+
+
 def test_a_last_lease_that_ran_out_keeps_the_error_of_an_earlier_nack_and_dies_when_it_ended():
     dead = WorkQueue("charges-dead")
     queue = sent(WorkQueue("charges", max_receive_count=2, dead_letter_queue=dead), "poison")
