@@ -69,7 +69,8 @@ def exercise_on(desk: Path, given: str, course: Course) -> Path:
     path = desk / "exercises" / exercises[number].name
     if not path.exists():
         raise CourseError(f"{path} is not there: python -m classroom start makes it")
-    return path
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _on(course: Course, shelf: str) -> dict[str, Path]:

@@ -89,7 +89,7 @@ def doctor(course: Course) -> int:
 
 
 def findings(course: Course) -> Iterator[Finding]:
-    yield python()
+    yield python(course)
     yield clone(course)
     yield from packages(course)
     yield kernel()
@@ -99,10 +99,14 @@ def findings(course: Course) -> Iterator[Finding]:
     yield from programs()
 
 
-def python(version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
+def python(course: Course, version: tuple[int, ...] = sys.version_info[:3]) -> Finding:
+    """The Python that runs this; where it lies is told from the course's folder, as lesson 00 stores it."""
+    executable = Path(sys.executable)
+    if executable.is_relative_to(course.root):
+        executable = executable.relative_to(course.root)
     text = ".".join(map(str, version))
     if version >= OLDEST:
-        return Finding("ok", "Python", f"{text}, {sys.executable}")
+        return Finding("ok", "Python", f"{text}, {executable}")
     return Finding("missing", "Python", f"{text}; the course needs {'.'.join(map(str, OLDEST))} or newer")
 
 
@@ -111,7 +115,7 @@ def clone(course: Course) -> Finding:
         f"{len(numbered(course.root / shelf))} {shelf}" for shelf in ("lessons", "exercises", "solutions")
     ]
     if any(numbered(course.root / shelf) for shelf in ("lessons", "exercises")):
-        return Finding("ok", "the course", f"{', '.join(counts)} in {course.root}")
+        return Finding("ok", "the course", ", ".join(counts))
     return Finding(
         "missing", "the course", f"no notebooks in {course.root}: the package alone is not enough, clone it"
     )

@@ -77,7 +77,7 @@ def check(path: Path, course: Course, *, timeout: float) -> int:
         return 0
     if row.status == "unfinished":
         print("\nNothing is wrong yet. Fill in what it names, run the notebook, save it, and check again.")
-    else:
-        print(f"\n{row.message}\n\nThe check cell in the notebook shows the whole story.")
+    elif row.promise:
+        print("\nThe check cell in the notebook, run again, shows the whole story.")
     print(f"A hint: python -m classroom hint {row.exercise or 'NN'}")
     return 1

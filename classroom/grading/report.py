@@ -43,7 +43,7 @@ def printable(text: str) -> str:
     )
 
 
-def line(row: Row, *, width: int = 0, cut: int = 160) -> str:
+def line(row: Row, *, width: int = 0, cut: int = 200) -> str:
     """One line for one row. width: of the column of file names. cut: of the message."""
     message = printable(f"{row.promise}: {row.message}" if row.promise else row.message)
     if len(message) > cut:

@@ -263,7 +263,7 @@ def test_the_doctor_finds_every_package_of_the_course_here():
 
 
 def test_the_doctor_names_a_python_that_is_too_old():
-    assert "3.10.2; the course needs 3.11 or newer" in str(doctor.python((3, 10, 2)))
+    assert "3.10.2; the course needs 3.11 or newer" in str(doctor.python(Course.here(), (3, 10, 2)))
 
 
 def test_the_doctor_misses_a_course_without_notebooks(tmp_path):
