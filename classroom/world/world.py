@@ -272,6 +272,8 @@ class World:
         match fault:
             case Crash() | Pause() if fault.at is not None:
                 self.loop.later(fault.at, self._guarded, self._strike, fault)
+            case Partition(at=0):
+                self._cut(fault)  # now, before anybody sends
             case Partition():
                 self.loop.later(fault.at, self._guarded, self._cut, fault)
             case Slow() | Drop() | Duplicate() | Delay() | ErrorRate() if getattr(fault, "nth", None) is None:
