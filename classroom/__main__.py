@@ -4,6 +4,7 @@ Exit status: 0 all passed, 1 some did not, 2 usage or environment.
 """
 
 import argparse
+import os
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -69,6 +70,9 @@ def main(argv: list[str] | None = None, *, course: Course | None = None) -> int:
         return run(options, course)
     except CourseError as error:
         print(error, file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # who reads it, as `| head` does, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     except OSError as error:  # a full disk, a folder that may not be written
         print(f"{error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
