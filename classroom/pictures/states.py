@@ -19,6 +19,7 @@ from classroom.world.history import Event
 from minibroker.delivery_states import TRANSITIONS
 
 Step = tuple[float, str, str, str]  # seconds, state, event, next state
+Place = tuple[float, float]
 Table = Mapping[tuple[Any, Any], Any]
 
 WIDTH = 900
@@ -65,7 +66,8 @@ def states(
     lines += odd
     if not steps:
         lines = [f"{state} -- {event} --> {after}" for (state, event), after in table.items()]
-    alt = f"{found}. State diagram with {len({s for s, _ in table} | set(table.values()))} states, {len(table)} moves."
+    count = len({state for state, _ in table} | set(table.values()))
+    alt = f"{found}. State diagram with {count} states and {len(table)} moves."
     if steps:
         alt += f" Path: {', '.join([steps[0][1], *(after for *_, after in steps)])}."
     return Picture(found, _draw(table, steps, found, alt, odd), alt, "\n".join(lines))
@@ -144,7 +146,8 @@ def _title(name: str, steps: Sequence[Step], moves: int) -> str:
     end = steps[-1][3]
     dead = sum(after == "dead" for *_, after in steps)
     via = " by way of the dead letters" if dead and end != "dead" else ""
-    return f"{name[0].upper()}{name[1:]} is received {times(received)}; at the end it is {ENDS.get(end, end)}{via}"
+    what = f"{name[0].upper()}{name[1:]} is received {times(received)}"
+    return f"{what}; at the end it is {ENDS.get(end, end)}{via}"
 
 
 # -- the drawing --------------------------------------------------------------------------
@@ -168,7 +171,8 @@ def _draw(
     for (state, after), events in edges.items():
         used = [event for event in events if (state, event) in numbers]
         both = (after, state) in edges and after != state
-        parts.append(_edge(places[state], places[after], both, bool(used) or not quiet, state == after))
+        look = ("blue", 2.4) if used else ("soft", 1.2) if quiet else ("ink", 1.6)
+        parts.append(_edge(places[state], places[after], both, look, state == after))
     for (state, after), events in edges.items():
         both = (after, state) in edges and after != state
         x, y, anchor = _label_at(state, after, places, both, len(events))
@@ -197,7 +201,7 @@ def _places(table: Mapping[tuple[str, str], str], top: float) -> dict[str, tuple
     return places
 
 
-def _border(a: tuple[float, float], b: tuple[float, float], shift: float) -> tuple[float, float]:
+def _border(a: Place, b: Place, shift: float) -> tuple[float, float]:
     """Where the line from the middle of box `a` to that of `b` leaves `a`, moved sideways by `shift`."""
     dx, dy = b[0] - a[0], b[1] - a[1]
     length = math.hypot(dx, dy) or 1.0
@@ -207,8 +211,10 @@ def _border(a: tuple[float, float], b: tuple[float, float], shift: float) -> tup
     return a[0] + dx * scale - dy / length * shift, a[1] + dy * scale + dx / length * shift
 
 
-def _edge(a: tuple[float, float], b: tuple[float, float], both: bool, strong: bool, loop: bool) -> str:
-    stroke, width = ("blue", 2.4) if strong else ("soft", 1.2)
+def _edge(
+    a: tuple[float, float], b: tuple[float, float], both: bool, look: tuple[str, float], loop: bool
+) -> str:
+    stroke, width = look
     if loop:
         x, y = a[0], a[1] - BOX_HEIGHT / 2
         d = f"M {svg.number(x - 22)} {svg.number(y)} C {svg.number(x - 40)} {svg.number(y - 52)}"

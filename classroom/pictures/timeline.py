@@ -10,7 +10,7 @@ Not here  Who called whom (sequence.py).
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any
 
 from classroom.pictures import svg
@@ -34,7 +34,7 @@ from classroom.pictures.picture import Picture, history_of
 from classroom.world.history import Event
 
 WIDTH = 900
-LEFT, RIGHT = 118, 150  # on the right there is room for the letters of what comes last
+LEFT, RIGHT = 118, 172  # on the right there is room for the letters of what comes last
 TRACK = 54  # height of one track of bars: a line of letters and a bar
 BAR = 15
 LETTERS = 12
@@ -122,8 +122,8 @@ def finding(history: Sequence[Event], chosen: Sequence[Delivery], names: Names) 
         by_name.setdefault(_name(names, delivery), []).append(delivery)
     for name, all_of_it in by_name.items():
         for index, (first, second) in enumerate(pairwise(all_of_it), start=1):
-            if first.message != second.message:
-                continue  # sent twice: two messages about one order
+            if first.message != second.message or first.ended == "dead":
+                continue  # two messages about one order; or put back from the dead letters
             ends = first.finished if first.finished is not None else first.broken_off
             if ends is None or first.started is None:
                 continue
@@ -145,6 +145,20 @@ def finding(history: Sequence[Event], chosen: Sequence[Delivery], names: Names) 
             )
             return f"{start} {seconds(gap)} after the {one} {how}"
     return ""
+
+
+def overlaps(chosen: Iterable[Delivery]) -> list[tuple[float, float]]:
+    """(from, to) in seconds, wherever a delivery began before work on the one before had ended."""
+    last: dict[tuple[str, str], Delivery] = {}
+    found = []
+    for delivery in sorted(chosen, key=lambda d: d.number):
+        before = last.get((delivery.queue, delivery.message))
+        if before is not None and before.started is not None:
+            ends = before.finished if before.finished is not None else before.broken_off
+            if ends is not None and ends > delivery.leased:
+                found.append((delivery.leased, ends))
+        last[delivery.queue, delivery.message] = delivery
+    return found
 
 
 def _name(names: Names, delivery: Delivery) -> str:
@@ -284,7 +298,7 @@ class _Drawing:
         if self.told is not None:
             words = svg.clip(self.told.words, WIDTH - 40, 12.5)
             parts.append(svg.text(20, 26 + 20 * len(self.headings), words, size=12.5, fill="blue-text"))
-        parts.append(self._axis())
+        parts += [self._at_once(), self._axis()]
         parts += [self._row(row) for row in self.rows.values()]
         parts += [self._effects(node) for node in self.effects]
         if self.told is not None and self.told.at is not None:
@@ -298,6 +312,24 @@ class _Drawing:
         return svg.document(
             WIDTH, self.height, "".join(parts), title=self.title, desc=f"{self.title}. Timeline."
         )
+
+    def _at_once(self) -> str:
+        """The time in which two workers were at the same message, as a band behind all rows."""
+        both = overlaps([bar.delivery for row in self.rows.values() for bar in row.bars])
+        parts = []
+        for start, end in both[:3]:
+            x1, x2 = self.x(start), self.x(end)
+            if x2 - x1 < 3:
+                continue
+            parts.append(svg.rect(x1, self.axis, x2 - x1, self.bottom - self.axis, fill="mark"))
+            for x in (x1, x2):
+                parts.append(
+                    svg.line(x, self.axis, x, self.bottom, "vermillion", 1.4, stroke_dasharray="5 3")
+                )
+            words = f"{seconds(end - start)} in two hands"
+            if x2 - x1 > svg.measure(words, 11) + 8:
+                parts.append(svg.text((x1 + x2) / 2, self.bottom - 5, words, size=11, anchor="middle"))
+        return "".join(parts)
 
     def _axis(self) -> str:
         start, end = self.span
@@ -377,7 +409,7 @@ class _Drawing:
             for y in tracks.values():
                 parts.append(svg.rect(x1, y, x2 - x1, BAR - 8, fill="paper", stroke="ink"))
                 parts.append(svg.hatch(x1, y, x2 - x1, BAR - 8, stroke="ink", gap=5))
-            y = max(tracks.values()) + BAR + 4
+            y = max(tracks.values()) + BAR + 8
             parts.append(
                 svg.text(x1 + 4, y, f"pause, {seconds(end - start)}", size=11, fill="soft", halo=True)
             )
@@ -387,8 +419,8 @@ class _Drawing:
         """A crash is an X on the work that it broke off; dots lead to the restart."""
         parts = []
         ours = [e for e in self.history if e.node == row.node and e.kind in ("crash", "start")]
-        for event, after in zip(ours, [*ours[1:], None], strict=True):
-            if event.kind != "crash":
+        for event, after in zip_longest(ours, ours[1:]):
+            if event is None or event.kind != "crash":
                 continue
             broken = [bar for bar in row.bars if bar.delivery.broken_off == event.at]
             y = (self._y(broken[-1], row) if broken else row.top + 22) + BAR / 2
