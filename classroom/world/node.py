@@ -1,4 +1,4 @@
-"""A node of the simulated world: what services.node.Node promises, kept by the world."""
+"""A node: what services.node.Node promises, kept by a world, simulated or live."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BROKER_TIMEOUT = 5.0  # seconds for a broker's answer; a receive that waits gets
 LONGEST_WAIT = 20.0  # seconds a receive may wait for a message, as with SQS
 
 
-class SimulatedNode:
+class WorldNode:
     """One incarnation's door to the world."""
 
     def __init__(self, world: World, process: Process) -> None:
@@ -33,12 +33,12 @@ class SimulatedNode:
     def client(self, *, timeout: float | None = 5.0) -> httpx.AsyncClient:
         import httpx  # here, since it takes a third of a second that not every notebook needs
 
-        from classroom.world.transport import SimulatedTransport
+        from classroom.world.transport import WorldTransport
 
         if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
             raise ValueError(f"timeout is in seconds, more than 0, or None to wait for ever; got {timeout!r}")
         return httpx.AsyncClient(
-            transport=SimulatedTransport(self._world.network, self._process), timeout=timeout
+            transport=WorldTransport(self._world.network, self._process), timeout=timeout
         )
 
     def queue(self, name: str) -> Queue:

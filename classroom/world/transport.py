@@ -1,4 +1,4 @@
-"""HTTP over the simulated network: the transport beneath an ordinary httpx client."""
+"""HTTP over a world's network, simulated or live: the transport beneath an ordinary httpx client."""
 
 import httpx
 
@@ -6,7 +6,7 @@ from classroom.world.network import Network, NoAnswerInTime, Refused, Request, R
 from classroom.world.process import Process
 
 
-class SimulatedTransport(httpx.AsyncBaseTransport):
+class WorldTransport(httpx.AsyncBaseTransport):
     """Sends a client's requests as exchanges, and its failures as httpx's own errors.
 
     ConnectError: nobody listened. ReadError: the callee died. ReadTimeout: no answer in time.

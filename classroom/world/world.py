@@ -33,7 +33,7 @@ from classroom.world.faults import (
 from classroom.world.history import Event, plain
 from classroom.world.loop import VirtualLoop
 from classroom.world.network import Listener, Network, Reply, Request
-from classroom.world.node import SimulatedNode
+from classroom.world.node import WorldNode
 from classroom.world.process import Process
 from classroom.world.storage import WRITE_TAKES, Stored
 
@@ -92,12 +92,12 @@ class World:
         """An HTTP client that acts as `name`, somebody outside of the system."""
         return self.node(name).client(timeout=timeout)
 
-    def node(self, name: str) -> SimulatedNode:
+    def node(self, name: str) -> WorldNode:
         """A node for somebody outside of the system: its client, queue, rng, record."""
         if name in self._listeners:
             raise ValueError(f"{name!r} is a service; a scenario acts as somebody else, such as 'ada'")
         process = self._clients.setdefault(name, Process(name))
-        return SimulatedNode(self, process)
+        return WorldNode(self, process)
 
     async def run_for(self, seconds: float) -> None:
         """Let time pass."""
@@ -201,7 +201,7 @@ class World:
         process = Process(name, incarnation)
         self.write(name, "start", incarnation=incarnation)
         self._listeners[name] = Listener(process, serve=None)
-        built = process.run(self._factories[name], SimulatedNode(self, process))
+        built = process.run(self._factories[name], WorldNode(self, process))
         if inspect.isawaitable(built):
             self.loop.create_task(self._work(process, built), context=process.fresh_context())
         elif callable(built):
