@@ -6,6 +6,7 @@ For notebooks and tests alone; services import nothing from here.
 from classroom.adversary import sweep
 from classroom.check import PromiseBroken, Unfinished, check, replay
 from classroom.world.faults import Crash, Delay, Drop, Duplicate, ErrorRate, Partition, Pause, Slow
+from classroom.world.live import live
 from classroom.world.run import Run
 from classroom.world.simulated import simulate
 
@@ -22,6 +23,7 @@ __all__ = [
     "Slow",
     "Unfinished",
     "check",
+    "live",
     "replay",
     "simulate",
     "sweep",
