@@ -53,7 +53,7 @@ def notebook_breaches(notebook: dict[str, Any], *, executed: bool) -> list[str]:
     for cell in cells(notebook):
         if tops(imports_in_cell := imports(python_of(cell))) & {"tests", *NOTEBOOKS}:
             found.append(f"cell {cell['id']} imports {sorted(imports_in_cell)}")
-        if re.search(r"^\s*%(run|load)\b|\bimport_ipynb\b", source(cell), re.MULTILINE):
+        if re.search(r"^\s*%(run|load)\b.*\.(ipynb|py)\b|\bimport_ipynb\b", source(cell), re.MULTILINE):
             found.append(f"cell {cell['id']} runs another notebook")
         errors = [out for out in cell["outputs"] if out["output_type"] == "error"]
         if errors and "raises-exception" not in cell["metadata"].get("tags", []):
