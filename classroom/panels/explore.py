@@ -112,7 +112,7 @@ class Explorer:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         self.chosen = self.start
         mark = ""
-        if live.in_kernel():
+        if live.listened_to():
             mark = live.token("explore", self.map.digest, self.start)
             live.enliven("explore", mark, self.spec(), self.answer)
         return {"text/html": self.html(mark), "text/plain": self.text()}

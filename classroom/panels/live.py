@@ -43,13 +43,22 @@ def _cell() -> str:
         return ""
 
 
-def in_kernel() -> bool:
-    """Is there a kernel, so that a page may be listening?"""
+def listened_to() -> bool:
+    """Is there a page that may be listening?
+
+    A Jupyter server names the notebook to the kernels of its sessions. nbclient, nbconvert and nbval do
+    not: there a model would only leave its state in the notebook, and an exported page would ask a
+    content network for the scripts of widgets.
+    """
+    return bool(os.environ.get("JPY_SESSION_NAME")) and _kernel() is not None
+
+
+def _kernel() -> Any:
     try:
         from IPython import get_ipython
     except ImportError:
-        return False
-    return getattr(get_ipython(), "kernel", None) is not None
+        return None
+    return getattr(get_ipython(), "kernel", None)
 
 
 def enliven(kind: str, mark: str, spec: dict[str, Any], answer: Answer) -> None:

@@ -181,7 +181,7 @@ class Panel:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         self._now = self._start
         mark = ""
-        if live.in_kernel():
+        if live.listened_to():
             mark = live.token("panel", self.spec())
             live.enliven("panel", mark, self.spec(), self.answer)
         return {"text/html": self.html(mark), "text/plain": self.text()}
