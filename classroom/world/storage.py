@@ -126,10 +126,12 @@ class WorldDatabase:
         if reads(sql):
             async with self._my_turn():
                 await asyncio.sleep(0)
+                await self._stay_alive()
                 return self._run(sql, parameters)
         effect = await self._effects.before(self._process, short(sql))
         async with self._my_turn():
             await asyncio.sleep(self._write_takes)
+            await self._stay_alive()
             rows = self._run(sql, parameters)
             self._record("commit", database=self._stored.name, statements=[short(sql)])
         await self._effects.after(self._process, effect)
@@ -147,11 +149,13 @@ class WorldDatabase:
             self._stored.connection.execute("BEGIN IMMEDIATE")
             self._stored.statements = []
             yield
+            await self._stay_alive()
             if self._stored.statements:
                 effect = await self._effects.before(
                     self._process, "commit " + "; ".join(self._stored.statements)
                 )
                 await asyncio.sleep(self._write_takes)
+                await self._stay_alive()
             self._stored.connection.execute("COMMIT")
             if self._stored.statements:
                 self._record("commit", database=self._stored.name, statements=self._stored.statements)
@@ -162,6 +166,7 @@ class WorldDatabase:
     async def _my_turn(self) -> AsyncIterator[None]:
         """Wait for one's turn. What is not committed at its end is undone, unless death has undone it."""
         await self._stored.acquire(self._process)
+        await self._stay_alive()
         try:
             yield
         finally:
@@ -180,5 +185,6 @@ class WorldDatabase:
         return self._stored.owner == (self._process, asyncio.current_task())
 
     async def _stay_alive(self) -> None:
+        """In a live world the code of the dead may go on, but it must not reach what others share."""
         if not self._process.alive:
             await never()

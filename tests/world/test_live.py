@@ -556,6 +556,23 @@ def test_a_crash_breaks_connections_undoes_what_was_open_and_forgets_memory_as_a
     assert real.of("hanging") and not real.of("cleaned_up")
 
 
+@pytest.mark.parametrize("run_in", [live, simulate])
+def test_who_dies_while_a_write_is_on_its_way_to_the_disk_has_not_written(run_in):
+    async def scenario(world):
+        async def worker(node):
+            await node.database().execute("CREATE TABLE written (what)")
+            asyncio.get_running_loop().call_soon(world.crash, "worker")
+            await node.database().execute("INSERT INTO written VALUES ('too late')")
+
+        world.start("worker", worker)
+        await world.run_for(0.05)
+
+    run = run_in(scenario)
+    assert run.error is None
+    assert run.rows("worker", "written") == []
+    assert len(run.of("commit")) == len(run.of("crash")) == 1
+
+
 def test_a_crash_may_say_for_how_long():
     async def scenario(world):
         world.start("counter", counter)
