@@ -1,7 +1,7 @@
 """A picture is a value: a drawing, what it shows in one sentence, and the same facts as text.
 
 Idea      `svg` for the eye, `alt` for the ear, `text` for whoever wants the facts, and a digest
-          by which a test can tell that two pictures are the same.
+          by which a test can tell that two pictures state the same facts.
           In a notebook it is an <img>, because that is the one form that is shown everywhere:
           JupyterLab shows no SVG of a notebook that is not trusted, and GitHub takes it apart.
           The text stands folded below it. A style (dropped where the notebook is not trusted;
@@ -44,7 +44,8 @@ class Picture:
     svg:    the drawing, a whole SVG document.
     alt:    what it shows, for those who do not see it.
     text:   the same facts as a table or a list of lines.
-    digest: 16 hex digits of all of these.
+    digest: 16 hex digits of title and text: of the facts, not of how they are drawn, so that a
+            drawing can be mended without running every notebook again.
     """
 
     title: str
@@ -55,7 +56,7 @@ class Picture:
 
     def __post_init__(self) -> None:
         if not self.digest:
-            whole = "\x00".join((self.title, self.svg, self.alt, self.text))
+            whole = f"{self.title}\x00{self.text}"
             found = hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()[:16]
             object.__setattr__(self, "digest", found)
 

@@ -2,10 +2,11 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from hashlib import sha256
 
 import pytest
 
-from classroom.pictures import sequence, story, table
+from classroom.pictures import Picture, sequence, story, table
 from classroom.world.history import Event
 from tests.pictures import histories
 from tests.pictures.boxes import collisions, outside
@@ -105,14 +106,15 @@ def test_what_a_run_says_is_escaped():
 
 def test_a_picture_is_the_same_with_another_hash_seed():
     code = "from classroom.pictures import sequence; from tests.pictures import histories as h\n"
-    code += "print(sequence(h.died_before_the_ack()).digest)"
+    code += "from hashlib import sha256\n"
+    code += "print(sha256(sequence(h.died_before_the_ack()).svg.encode()).hexdigest())"
     found = {
         subprocess.run(
             [sys.executable, "-c", code], env={"PYTHONHASHSEED": s}, capture_output=True, text=True
         ).stdout
         for s in ("1", "2")
     }
-    assert found == {sequence(histories.died_before_the_ack()).digest + "\n"}
+    assert found == {sha256(sequence(histories.died_before_the_ack()).svg.encode()).hexdigest() + "\n"}
 
 
 def test_a_notebook_shows_an_image_with_alt_text_and_nbval_compares_title_and_digest():
@@ -121,6 +123,12 @@ def test_a_notebook_shows_an_image_with_alt_text_and_nbval_compares_title_and_di
     assert bundle["text/plain"] == f"{picture.title} [{picture.digest}]"
     assert "data:image/svg+xml;base64," in bundle["text/html"] and picture.title in bundle["text/html"]
     assert "color-scheme" in bundle["text/html"]
+
+
+def test_the_digest_is_of_the_facts_and_not_of_the_drawing():
+    one = Picture("Order 7 is charged twice", "<svg/>", "alt", "facts")
+    assert one.digest == Picture("Order 7 is charged twice", "<svg></svg>", "other", "facts").digest
+    assert one.digest != Picture("Order 7 is charged twice", "<svg/>", "alt", "other facts").digest
 
 
 def test_a_picture_is_saved_as_svg_or_as_a_page_and_as_nothing_else(tmp_path):
