@@ -32,6 +32,7 @@ SPIN, TICK = 100_000, 0.001  # turns of the loop in less than a tick (seconds): 
 KEPT = 10_000  # tasks; among more of them, those that have ended are let go
 LIBRARIES = (
     sysconfig.get_path("stdlib"),
+    "<frozen ",
     os.sep + "site-packages" + os.sep,
     str(Path(__file__).parent),
     str(Path(minibroker.__file__).parent),

@@ -97,6 +97,15 @@ def run_apart(scenario: Scenario, world: W, drive: Callable[[Scenario, W], Any],
 def _run(
     scenario: Scenario, world: W, drive: Callable[[Scenario, W], Any], watchdog: Watchdog, out: list[Run]
 ) -> None:
+    try:
+        _play(scenario, world, drive, watchdog, out)
+    finally:
+        watchdog.over.set()
+
+
+def _play(
+    scenario: Scenario, world: W, drive: Callable[[Scenario, W], Any], watchdog: Watchdog, out: list[Run]
+) -> None:
     loop = world.loop
     asyncio.set_event_loop(loop)
     loop.set_exception_handler(lambda _, context: _tell(world, context))
@@ -154,6 +163,8 @@ def _freeze(
 def _tell(world: World, context: dict[str, Any]) -> None:
     """Write down what asyncio would have printed: an exception that nobody awaited."""
     error = context.get("exception")
+    if isinstance(error, BrokenOff):
+        return
     if context["message"].endswith("never retrieved"):
         return  # told when garbage is collected, and nobody knows when that is; freeze() looks for these
     if error is not None and not world.loop.is_closed():

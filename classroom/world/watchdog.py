@@ -1,9 +1,11 @@
 """The watchdog: breaks off a step that does not come back to the loop.
 
-Idea      The thread that called simulate() looks now and then whether steps are still taken. If none
-          is for `patience` seconds, an exception is raised in the other thread, from outside. A
-          bare `except:` catches that too, so whoever catches it is raised at again, on the next
+Idea      The thread that called simulate() looks now and then whether steps are still taken. If one
+          computes for `patience` seconds, an exception is raised in the other thread, from outside.
+          A bare `except:` catches that too, so whoever catches it is raised at again, on the next
           line of his own code, until the loop has the word.
+          Computing is what counts, and imports do not: a verdict must not depend on how fast or how
+          busy the machine is.
 Mind      What hangs outside of Python (a lock that nobody gives back) hears of no exception. It is
           left behind, and the run ends without it. What does not even let other threads run (a
           regular expression that backtracks for ever) ends when it ends.
@@ -16,6 +18,7 @@ import linecache
 import sqlite3
 import sys
 import threading
+import time
 from types import FrameType
 from typing import Any
 
@@ -23,7 +26,9 @@ from classroom.world.loop import EndlessLoop, is_library
 from classroom.world.world import World
 
 GLANCE = 0.25  # seconds of real time between two looks
-LONGEST = 2.0  # seconds, on top of twice the patience, until what cannot be broken off is left behind
+ROUNDS = 8  # of GLANCE, until an interrupt does not wait any more for what cannot be broken off
+STILL = 4  # times the patience: for a step that hangs and computes nothing, or a machine that is very busy
+LONGEST = 2.0  # seconds, on top of the patience, until what cannot be broken off is left behind
 
 
 class Interrupted(BaseException):
@@ -39,9 +44,10 @@ class BrokenOff(BaseException):
 
 
 class Watchdog:
-    """Watches one run. `patience`: real seconds for a single step."""
+    """Watches one run. `patience`: seconds of computing for a single step."""
 
     def __init__(self, world: World, patience: float) -> None:
+        self.over = threading.Event()  # set by the thread at its end (a join() that is interrupted may err)
         self.gave_up = False  # the run ends without its thread
         self._world = world
         self._patience = patience
@@ -53,21 +59,29 @@ class Watchdog:
     def watch(self, thread: threading.Thread) -> None:
         """Until the thread has ended, or is given up."""
         loop = self._world.loop
-        steps, waited = loop.steps, 0.0
+        steps, stood, computed, struck = loop.steps, 0.0, time.process_time(), 0.0
         try:
-            while thread.is_alive():
-                thread.join(GLANCE)
-                waited = waited + GLANCE if loop.steps == steps else 0.0
-                steps = loop.steps
-                if waited > 2 * self._patience + LONGEST:
+            while not self.over.wait(GLANCE):
+                stood += GLANCE
+                if loop.steps != steps:
+                    steps, stood, computed, struck = loop.steps, 0.0, time.process_time(), 0.0
+                    continue
+                endless = min(stood, time.process_time() - computed) >= self._patience
+                if not (endless or stood >= STILL * self._patience) or _imports(thread):
+                    continue
+                struck += GLANCE
+                if struck > self._patience + LONGEST:
                     self.gave_up = True
                     return
-                if waited >= self._patience and thread.is_alive():
-                    self._break_off(thread, EndlessLoop(self._too_long(thread)))
+                self._break_off(thread, EndlessLoop(self._too_long(thread)))
         except KeyboardInterrupt:
-            self._break_off(thread, Interrupted("interrupted"))
-            thread.join(self._patience)
+            loop.stop_with = Interrupted("interrupted")  # enough for all but an endless loop
+            for _ in range(ROUNDS):
+                if self.over.wait(GLANCE):
+                    break
+                self._break_off(thread, loop.stop_with)
             raise
+        thread.join()
 
     def _too_long(self, thread: threading.Thread) -> str:
         known = self._world.loop.stop_with
@@ -125,6 +139,14 @@ def _trace(frame: FrameType, event: str, _: Any) -> Any:
     if event == "line":
         raise BrokenOff
     return _trace
+
+
+def _imports(thread: threading.Thread) -> bool:
+    """Is it importing a module (FastAPI takes a second, and many seconds on a busy machine)?"""
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 def _whereabouts(thread: threading.Thread) -> str:
