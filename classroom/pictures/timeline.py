@@ -147,8 +147,8 @@ def finding(history: Sequence[Event], chosen: Sequence[Delivery], names: Names) 
     return ""
 
 
-def overlaps(chosen: Iterable[Delivery]) -> list[tuple[float, float]]:
-    """(from, to) in seconds, wherever a delivery began before work on the one before had ended."""
+def overlaps(chosen: Iterable[Delivery]) -> list[tuple[float, float, str]]:
+    """(from, to, first worker), wherever a delivery began before work on the last one had ended; seconds."""
     last: dict[tuple[str, str], Delivery] = {}
     found = []
     for delivery in sorted(chosen, key=lambda d: d.number):
@@ -156,7 +156,7 @@ def overlaps(chosen: Iterable[Delivery]) -> list[tuple[float, float]]:
         if before is not None and before.started is not None:
             ends = before.finished if before.finished is not None else before.broken_off
             if ends is not None and ends > delivery.leased:
-                found.append((delivery.leased, ends))
+                found.append((delivery.leased, ends, before.consumer))
         last[delivery.queue, delivery.message] = delivery
     return found
 
@@ -314,10 +314,10 @@ class _Drawing:
         )
 
     def _at_once(self) -> str:
-        """The time in which two workers were at the same message, as a band behind all rows."""
+        """The time in which a worker still had a message that was given again: a band behind all rows."""
         both = overlaps([bar.delivery for row in self.rows.values() for bar in row.bars])
         parts = []
-        for start, end in both[:3]:
+        for start, end, who in both[:3]:
             x1, x2 = self.x(start), self.x(end)
             if x2 - x1 < 3:
                 continue
@@ -326,7 +326,7 @@ class _Drawing:
                 parts.append(
                     svg.line(x, self.axis, x, self.bottom, "vermillion", 1.4, stroke_dasharray="5 3")
                 )
-            words = f"{seconds(end - start)} in two hands"
+            words = f"{who} still has it: {seconds(end - start)}"
             if x2 - x1 > svg.measure(words, 11) + 8:
                 parts.append(svg.text((x1 + x2) / 2, self.bottom - 5, words, size=11, anchor="middle"))
         return "".join(parts)

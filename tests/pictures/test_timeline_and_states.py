@@ -32,7 +32,7 @@ def test_the_timeline_says_by_how_much_two_deliveries_overlap():
     picture = timeline(histories.paused_past_the_lease())
     assert picture.title == "Order 7: the second delivery starts 10 s before the first ends"
     assert picture.title in picture.alt
-    assert "10 s in two hands" in picture.svg
+    assert "worker-1 still has it: 10 s" in picture.svg
 
 
 def test_the_timeline_of_a_crash_says_when_the_next_delivery_starts():
