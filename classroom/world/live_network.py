@@ -25,6 +25,7 @@ from classroom.world.network import NoAnswerInTime, Nodes, Refused, Reply, Reque
 from classroom.world.process import Process
 
 CALL = b"x-call"  # the header that says which call of the history a request is
+PARTS = b"transfer-encoding"  # of this one connection, and not of the request or reply that travels
 OUTSIDE = "outside"  # who calls without it: no node of this world
 KEPT_IDLE = 5.0  # seconds that a client keeps an idle connection
 
@@ -82,7 +83,7 @@ class LiveNetwork:
     async def _send(self, caller: Process, callee: str, call: int, request: Request) -> Reply:
         base = httpx.URL(self.url_of(self._nodes.find(callee).process))
         url = base.copy_with(raw_path=request.path.encode())
-        headers = [header for header in request.headers if header[0] not in (CALL, b"transfer-encoding")]
+        headers = [header for header in request.headers if header[0] not in (CALL, PARTS)]
         headers.append((CALL, str(call).encode()))
         try:
             response = await self._connections_of(caller).handle_async_request(
@@ -96,7 +97,8 @@ class LiveNetwork:
             raise Refused(f"{callee}: connection refused ({error})") from None
         except httpx.TransportError:
             raise Reset(f"{callee} died while it served {request.path}: connection reset") from None
-        return Reply(response.status_code, tuple(response.headers.raw), body)
+        whole = [header for header in response.headers.raw if header[0].lower() != PARTS]
+        return Reply(response.status_code, tuple(whole), body)
 
     def _connections_of(self, process: Process) -> httpx.AsyncHTTPTransport:
         if process not in self._connections:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import RedirectResponse, StreamingResponse
 
 from classroom import Crash, live, simulate
 from classroom.world.live_world import OnlySimulated
@@ -144,6 +145,71 @@ def test_pictures_are_drawn_of_a_live_run(both):
     _, real = both
     assert "payments" in repr(real.table())
     assert "payments" in real.sequence().alt
+
+
+def mirror(node):
+    app = FastAPI()
+
+    @app.api_route("/mirror/{path:path}", methods=["GET", "POST", "PUT"])
+    async def mirrored(path: str, request: Request, response: Response):
+        response.set_cookie("seen", path)
+        sizes = len(await request.body())
+        return {
+            "path": path,
+            "url": str(request.url),
+            "sizes": sizes,
+            "headers": sorted(request.headers.items()),
+        }
+
+    @app.get("/parts")
+    async def parts():
+        async def three():
+            for number in range(3):
+                yield f"part {number}\n"
+
+        return StreamingResponse(three())
+
+    @app.get("/elsewhere")
+    async def elsewhere():
+        return RedirectResponse("/parts")
+
+    @app.get("/nothing", status_code=204)
+    async def nothing():
+        return None
+
+    @app.get("/large")
+    async def large():
+        return Response(b"x" * 3_000_000)
+
+    return app
+
+
+async def look_into_the_mirror(world):
+    world.start("mirror", mirror)
+    requests = [
+        ("GET", "mirror/a%2Fb%20c?x=1&y=%C3%A9", {}),
+        ("POST", "mirror/json", {"json": {"word": "naïve"}}),
+        ("PUT", "mirror/large", {"content": b"z" * 1_000_000}),
+        ("GET", "mirror/host", {"headers": {"Host": "another"}}),
+        ("GET", "parts", {}),
+        ("GET", "elsewhere", {"follow_redirects": True}),
+        ("GET", "nothing", {}),
+        ("GET", "large", {}),
+        ("DELETE", "mirror/not-allowed", {}),
+        ("GET", "not-there", {}),
+    ]
+    async with world.client("ada") as ada:
+        answers = [
+            await ada.request(method, f"http://mirror/{path}", **more) for method, path, more in requests
+        ]
+    return [(a.status_code, sorted(a.headers.multi_items()), a.content, str(a.url)) for a in answers]
+
+
+def test_services_and_clients_see_the_same_http_in_both_worlds():
+    real, simulated = live(look_into_the_mirror), simulate(look_into_the_mirror)
+    assert real.error is None
+    for one, other in zip(real.result, simulated.result, strict=True):
+        assert one == other
 
 
 # ---------------------------------------------------------------- nothing is left
