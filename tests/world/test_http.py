@@ -22,7 +22,7 @@ from tests.world.actors import kept
 
 
 def get(build: Any, path: str = "/", **options: Any) -> Run:
-    """A run in which ada gets `path` of the app that build(app, node) furnishes; its result is the response."""
+    """A run in which ada gets `path` of the app that build(app, node) furnishes. Its result: the response."""
 
     def factory(node: Node) -> FastAPI:
         app = FastAPI()
