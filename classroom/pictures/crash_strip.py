@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from classroom.pictures.picture import Picture
-from classroom.pictures.svg import clip, cross, document, element, line, rect, text, tick, wrap
+from classroom.pictures.svg import clip, cross, document, element, escape, line, rect, text, tick, wrap
 from classroom.world.effects import Effect
 
 Struck = tuple[Effect, str, Sequence[Any]]
@@ -79,7 +79,8 @@ def crash_strip(struck: Sequence[Struck], *, title: str | None = None) -> Pictur
 
 def _mark(x: float, y: float, wrong: Sequence[str], where: str) -> str:
     drawn = cross(x, y, 5) if wrong else tick(x, y, 5)
-    return element("g", element("title", f"{where}: {'; '.join(wrong) if wrong else 'kept'}"), drawn)
+    said = f"{where}: {'; '.join(wrong) if wrong else 'kept'}"
+    return element("g", element("title", escape(said)), drawn)
 
 
 def _words(wrong: Any) -> str:

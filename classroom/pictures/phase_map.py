@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from classroom.pictures.picture import Picture
-from classroom.pictures.svg import cross, document, element, measure, paint, rect, text, tick, wrap
+from classroom.pictures.svg import cross, document, element, escape, measure, paint, rect, text, tick, wrap
 
 GOOD = ("green", "tick")
 OTHERS = (("vermillion", "cross"), ("orange", "ring"), ("purple", "dot"), ("blue", "bar"), ("sky", "dash"))
@@ -95,7 +95,7 @@ def _cell(
     values = {"data-x": f"{cell[0]:g}", "data-y": f"{cell[1]:g}"}
     return element(
         "g",
-        element("title", label),
+        element("title", escape(label)),
         rect(
             left + 1,
             top + 1,
