@@ -4,6 +4,8 @@ import csv
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -11,7 +13,7 @@ import pytest
 
 from classroom.__main__ import main
 from classroom.grading.course import CourseError
-from classroom.grading.grade import Limits, found_in, grade_file, judged
+from classroom.grading.grade import found_in, grade_file, judged
 from classroom.grading.run import Cell, Outcome, run
 from classroom.grading.splice import splice
 from classroom.grading.verdicts import Verdict
@@ -24,28 +26,6 @@ PASSED = Verdict("70", "passed")
 @pytest.fixture
 def pristine(tmp_path):
     return tiny.pristine(tmp_path / "course")
-
-
-@pytest.fixture
-def graded(tmp_path, pristine):
-    """The row of somebody who answered so."""
-
-    def graded(*, timeout=60.0, **answers):
-        path = tiny.write(tiny.submission(**answers), tmp_path / "ada.ipynb")
-        return grade_file(path, {"70": pristine}, Limits(timeout=timeout))
-
-    return graded
-
-
-@pytest.fixture
-def outcome(pristine):
-    """What is left of a run of answers that the screen did not see."""
-
-    def outcome(*, timeout=30.0, memory=4_000, **answers):
-        sources = {"double": tiny.DOUBLED, "greeting": tiny.GREETED} | answers
-        return run(splice(pristine, sources), name="70_tiny.ipynb", timeout=timeout, memory=memory)
-
-    return outcome
 
 
 def of(outcome):
@@ -74,8 +54,8 @@ def folder(tmp_path_factory):
     tiny.write(tiny.submission(double="def double(n:"), handed_in / "flo.ipynb")
     tiny.write(tiny.submission(), handed_in / ".ipynb_checkpoints" / "old.ipynb")
     (handed_in / "notes.txt").write_text("no notebook", encoding="utf-8")
-    arguments = ["grade", str(handed_in), str(root / "nothing.ipynb"), "--out", str(root / "out" / "deep")]
-    status = main(arguments, course=course)
+    arguments = ["grade", str(handed_in), str(root / "nothing.ipynb"), "--timeout", "600"]
+    status = main([*arguments, "--out", str(root / "out" / "deep")], course=course)
     with (root / "out" / "deep" / "grades.csv").open(encoding="utf-8", newline="") as file:
         rows = {Path(row["file"].removeprefix("'")).name: row for row in csv.DictReader(file)}
     return root, status, rows
@@ -110,39 +90,7 @@ def test_junit_tells_the_same_as_the_table_with_the_reasons(folder):
 
 # ---------------------------------------------------------------- runs that need watching
 
-
-def test_an_endless_loop_is_timed_out_within_its_limit_and_nothing_is_left_running(graded):
-    began = time.monotonic()
-    stubborn = (
-        "import time\ndef double(n):\n    while True:\n        try:\n            time.sleep(9)\n"
-        "        except BaseException:\n            pass\n"
-    )
-    row = graded(double=stubborn, timeout=5)
-    assert (row.status, row.exercise) == ("timed_out", "70")
-    assert row.message.startswith("not done within 5 s")
-    assert time.monotonic() - began < 8
-    assert children_of_python_with("classroom.grading.inner") == []
-
-
-def test_a_loop_that_can_be_interrupted_is_timed_out_by_its_cell(outcome):
-    assert of(outcome(double="def double(n):\n    while True: pass", timeout=8))[0] == "timed_out"
-
-
-def test_a_kernel_that_ends_is_noticed_long_before_its_cells_time_is_over(outcome):
-    began = time.monotonic()
-    left = outcome(double="import os\ndef double(n): os._exit(0)", timeout=1_000)
-    assert of(left) == ("failed", "the kernel ended while it ran (cell check)", "")
-    assert time.monotonic() - began < 500
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="this system limits no process's memory")
-def test_an_answer_that_takes_all_memory_fails_and_takes_nothing_else_with_it(outcome):
-    left = outcome(double="def double(n): return bytearray(3_000_000_000)", memory=2_000)
-    assert of(left) == ("failed", "MemoryError (cell check)", "")
-
-
-def test_a_verdict_that_was_written_by_the_answer_is_not_believed(outcome):
-    forged = """
+FORGED = """
 import json, os
 line = dict(exercise="70", status="passed", promise="", message="", runs=5, seconds=1, number=1)
 token = os.environ.get("BOP_VERDICT_SECRET", "no secret is left there")
@@ -150,20 +98,107 @@ with open(os.environ["BOP_VERDICTS"], "a") as file:
     print(json.dumps(line | {"token": token}), file=file)
 raise SystemExit
 """
-    assert of(outcome(double=forged)) == ("failed", "verdict 1 was not written by check", "")
+
+STUBBORN = """
+import os, pathlib, time
+pathlib.Path({note!r}).write_text(str(os.getpid()))
+def double(n):
+    while True:
+        try:
+            time.sleep(9)
+        except BaseException:
+            pass
+"""
+
+REPLACED = """
+double = None
+def check(*answers): print("+ every number is doubled, in 5 runs")
+"""
+
+# Answers that the screen would refuse, and limits.
+RUNS = {
+    "stubborn": ({"double": STUBBORN}, {"timeout": 12}),
+    "endless": ({"double": "def double(n):\n    while True: pass"}, {"timeout": 12}),
+    "ends": ({"double": "import os\ndef double(n): os._exit(0)"}, {"timeout": 1_000}),
+    "greedy": ({"double": "def double(n): return bytearray(3_000_000_000)"}, {"memory": 2_000}),
+    "forged": ({"double": FORGED}, {}),
+    "replaced": ({"double": REPLACED}, {}),
+    "silenced": ({"greeting": "greeting = 'hello'\nprint = lambda *words: None"}, {}),
+}
 
 
-def test_an_answer_that_replaces_the_check_brings_no_verdict(outcome):
-    replaced = "def double(n): return 0\ndef check(*answers): print('+ every number is doubled, in 5 runs')"
-    assert of(outcome(double=replaced)) == ("failed", "0 of 1 verdicts came: the check did not run", "")
+@dataclass(frozen=True)
+class Left:
+    """What is left of a run, and how long it took, in seconds."""
+
+    outcome: Outcome
+    took: float
 
 
-def test_an_answer_that_silences_the_check_is_seen_by_nbval(graded):
-    row = graded(greeting="greeting = 'hello'\nprint = lambda *words: None")
-    assert (row.status, row.message) == (
-        "failed",
-        "it shows something else than a right answer does (cell check)",
-    )
+@pytest.fixture(scope="module")
+def left(tmp_path_factory):
+    """What is left of each of RUNS: two at a time, since each mostly waits for a kernel."""
+    root = tmp_path_factory.mktemp("left")
+    pristine = tiny.pristine(root / "course")
+
+    def one(answers, limits):
+        sources = {"double": tiny.DOUBLED, "greeting": tiny.GREETED} | answers
+        sources["double"] = sources["double"].replace("{note!r}", repr(str(root / "kernel.pid")))
+        began = time.monotonic()
+        outcome = run(splice(pristine, sources), name=tiny.NAME, **{"timeout": 600} | limits)
+        return Left(outcome, time.monotonic() - began)
+
+    with ThreadPoolExecutor(2) as pool:
+        yield root, {name: pool.submit(one, *given) for name, given in RUNS.items()}
+
+
+@pytest.fixture
+def watched(left):
+    return lambda name: left[1][name].result()
+
+
+def test_a_loop_that_nothing_interrupts_is_timed_out_within_its_limit(watched):
+    stubborn = watched("stubborn")
+    assert of(stubborn.outcome)[0] == "timed_out"
+    assert 12 <= stubborn.took < 20
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are looked up in /proc")
+def test_after_a_time_out_no_kernel_is_left_running(left, watched):
+    watched("stubborn")
+    note = left[0] / "kernel.pid"
+    if not note.exists():
+        pytest.skip("this machine was too busy to start the kernel in 12 s")
+    assert not is_running(int(note.read_text(encoding="utf-8")))
+
+
+def test_a_loop_that_can_be_interrupted_is_timed_out_too(watched):
+    assert of(watched("endless").outcome)[0] == "timed_out"
+
+
+def test_a_kernel_that_ends_is_noticed_long_before_its_cells_time_is_over(watched):
+    ended = watched("ends")
+    assert of(ended.outcome) == ("failed", "the kernel ended while it ran (cell check)", "")
+    assert ended.took < 500
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="this system limits no process's memory")
+def test_an_answer_that_takes_all_memory_fails_and_takes_nothing_else_with_it(watched):
+    assert of(watched("greedy").outcome) == ("failed", "MemoryError (cell check)", "")
+
+
+def test_a_verdict_that_was_written_by_the_answer_is_not_believed(watched):
+    assert of(watched("forged").outcome) == ("failed", "verdict 1 was not written by check", "")
+
+
+def test_an_answer_that_replaces_the_check_brings_no_verdict(watched):
+    found = of(watched("replaced").outcome)
+    assert found == ("failed", "0 of 1 verdicts came: the check did not run", "")
+
+
+def test_an_answer_that_silences_the_check_is_seen_by_nbval(watched):
+    found = of(watched("silenced").outcome)
+    assert found == ("failed", "it shows something else than a right answer does (cell check)", "")
 
 
 # ---------------------------------------------------------------- what a run means
@@ -241,11 +276,11 @@ def test_a_folder_without_notebooks_gets_a_row(tmp_path, pristine):
     assert (row.status, row.message) == ("invalid", "no notebook is in this folder")
 
 
-def test_a_grade_that_cannot_run_notebooks_here_says_so_and_blames_nobody(outcome, monkeypatch):
+def test_a_grade_that_cannot_run_notebooks_here_says_so_and_blames_nobody(pristine, monkeypatch):
     no_python = {"PATH": "", "PYTHONHOME": "nowhere"}
     monkeypatch.setattr("classroom.grading.run._environment", lambda *given: no_python)
     with pytest.raises(CourseError, match="no notebook can be run here"):
-        outcome()
+        run(pristine.notebook, name=tiny.NAME, timeout=600)
 
 
 def test_an_interrupted_grade_keeps_the_rows_it_had(tmp_path, monkeypatch, capsys):
@@ -266,14 +301,9 @@ def test_an_interrupted_grade_keeps_the_rows_it_had(tmp_path, monkeypatch, capsy
     assert len((out / "grades.csv").read_text(encoding="utf-8").splitlines()) == 2
 
 
-def children_of_python_with(words):
-    """The command lines of processes, other than this one, that hold these words."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if words in line and int(entry.parent.name) != os.getpid():
-            found.append(line)
-    return found
+def is_running(pid):
+    """Is there such a process, apart from one that has ended and was not yet buried?"""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:
+        return False
