@@ -145,9 +145,9 @@ def strikes(attack: Attack, quiet: Run) -> Iterator[Fault]:
 
 
 def effects_that_matter(quiet: Run) -> list[Effect]:
-    """The effects of a run up to the last thing that changed anything; after that workers ask in vain."""
+    """The effects of a run, without those of workers that ask in vain when all has been done."""
     over = max((event.at for event in quiet.history if event.kind not in TALK), default=0.0)
-    return [effect for effect in quiet.effects if effect.at <= over]
+    return [effect for effect in quiet.effects if not ("/receive" in effect.what and effect.at > over)]
 
 
 def sweep(
