@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from classroom.checks import Check, Violation
 from classroom.world.effects import Effect
 from classroom.world.faults import Crash, Fault, Pause
+from classroom.world.loop import EndlessLoop
 from classroom.world.run import Run
 from classroom.world.simulated import Scenario, simulate
 
@@ -103,7 +104,7 @@ def find_attacks(
     progress: Callable[[str, int, int], None] | None = None,
     stop: Callable[[Run], bool] = lambda run: False,
 ) -> Findings:
-    """All attacks as they stand, then the sweep, then the search; a later stage only when nothing broke before.
+    """All attacks as they stand, then the sweep; and if nothing broke, the search.
 
     progress(stage, done, of) is called after each run; stop(run) says that enough is known.
     """
@@ -115,6 +116,8 @@ def find_attacks(
         tell("as it stands", index + 1, len(attacks))
         if stop(quiet[attack.name]):
             return findings
+        if isinstance(quiet[attack.name].error, EndlessLoop):
+            return findings  # each further run would end in it too, after seconds of real time
     for attack in attacks:
         points = list(strikes(attack, quiet[attack.name]))
         for index, fault in enumerate(points):
@@ -155,7 +158,7 @@ def sweep(
 ) -> list[tuple[Effect, str, list[Any]]]:
     """Run a scenario again and again, with a node killed before and after each of its effects.
 
-    check(run) gives what is wrong with a run. Returns (effect, "before" or "after", what was wrong) for each run.
+    check(run) gives what is wrong with a run. Returns (effect, "before" or "after", what was wrong) a run.
     """
     quiet = simulate(scenario, seed=seed)
     quiet.raise_error()

@@ -123,7 +123,8 @@ class Verdict:
             "waiting": ("#6b6b6b", "… waiting"),
         }
         rows = "".join(
-            f'<tr><td style="color:{colours[state][0]};white-space:nowrap;text-align:left"><b>{colours[state][1]}</b></td>'
+            f'<tr><td style="color:{colours[state][0]};white-space:nowrap;text-align:left">'
+            f"<b>{colours[state][1]}</b></td>"
             f'<td style="text-align:left">{html.escape(sentence)}</td></tr>'
             for state, sentence in self.lines()
         )
@@ -147,7 +148,7 @@ class Verdict:
         if self.run is not None:
             from classroom.pictures import sequence
 
-            parts.insert(2, sequence(self.run).svg)
+            parts.insert(2, sequence(self.run).html())
         return "".join(parts)
 
 
@@ -217,7 +218,7 @@ def judge(
 def replay(
     number: str, *answers: Callable[..., Any], attack: str, faults: Iterable[Fault] = (), seed: int = 0
 ) -> Run:
-    """Make one run of an attack again, to look at it as long as one likes: .sequence(), .table(), .replay()."""
+    """Make one run of an attack again, to look at it: .sequence(), .table(), .timeline(), .replay()."""
     exercise = exercises.load(number)
     by_name: dict[str, Attack] = {each.name: each for each in exercise.attacks(_named(exercise, answers))}
     if attack not in by_name:
@@ -230,8 +231,8 @@ def _named(exercise: Exercise, answers: tuple[Callable[..., Any], ...]) -> Answe
     wanted = ", ".join(exercise.answers)
     if len(answers) != len(exercise.answers):
         raise TypeError(
-            f'exercise {exercise.number} has {len(exercise.answers)} answers: write check("{exercise.number}", {wanted}); '
-            f"{len(answers)} came"
+            f"exercise {exercise.number} has {len(exercise.answers)} answers: "
+            f'write check("{exercise.number}", {wanted}); {len(answers)} came'
         )
     for name, answer in zip(exercise.answers, answers, strict=True):
         parameters = exercise.signatures[name]
@@ -296,8 +297,8 @@ class _Progress:
         now = time.monotonic()
         if self._handle is not None and now - self._last > 0.2:
             self._last = now
-            bar = f'<progress value="{done}" max="{of}" aria-label="{stage}"></progress> {stage}: {done} of {of}'
-            self._handle.update(self._bundle(bar), raw=True)
+            bar = f'<progress value="{done}" max="{of}" aria-label="{stage}"></progress>'
+            self._handle.update(self._bundle(f"{bar} {stage}: {done} of {of}"), raw=True)
 
     def end(self) -> None:
         if self._handle is not None:

@@ -110,8 +110,8 @@ def in_order(kind: str, *, key: str, by: str) -> Check:
                 violations.append(
                     Violation(
                         "in_order",
-                        f"{key} {event.get(key)}: {kind} with {by} {event[by]} at {event.at:.3f} s came after "
-                        f"{by} {before[by]} at {before.at:.3f} s",
+                        f"{key} {event.get(key)}: {kind} with {by} {event[by]} at {event.at:.3f} s "
+                        f"came after {by} {before[by]} at {before.at:.3f} s",
                         about=(event.get(key),),
                         events=(before.number, event.number),
                     )
@@ -135,7 +135,7 @@ def came_to_its_end(promise: str) -> Check:
 
 
 def nothing_unexpected(*expected_errors: str) -> Check:
-    """No exception escaped a handler or a task, no worker ended; texts that begin as expected are let pass."""
+    """No exception escaped a handler or a task, no worker ended; errors that begin as expected may."""
 
     def check(run: Run) -> list[Violation]:
         return [

@@ -389,8 +389,8 @@ def _times(number: int) -> str:
 def attacks(answers: Answers) -> tuple[Attack, ...]:
     memory = Memory(answers)
     ledger, payment = ledger_worker(memory), payment_worker(memory)
-    only_ledger = (money((1, 2), with_card=False), came_to_its_end("ledger_once"))
-    both = (money((1, 2)), dead_letters_hold(), came_to_its_end("nothing_lost"))
+    only_ledger = (came_to_its_end("ledger_once"), money((1, 2), with_card=False))
+    both = (came_to_its_end("nothing_lost"), money((1, 2)), dead_letters_hold())
     return (
         Attack("ledger", scenario(ledger), only_ledger, sweep=WORKERS, pauses=WORKERS),
         Attack("ledger, sent twice", scenario(ledger, sent_twice=(2,)), only_ledger),
@@ -399,7 +399,7 @@ def attacks(answers: Answers) -> tuple[Attack, ...]:
         Attack(
             "card out of order",
             scenario(payment, lasts=200.0),
-            (money((1, 2), lost_is="patience"), came_to_its_end("patience")),
+            (came_to_its_end("patience"), money((1, 2), lost_is="patience")),
             faults=(ErrorRate("*", "card", at=0.0, lasts=45.0),),
         ),
         Attack(

@@ -76,17 +76,22 @@ def dead_letters(run: Any, queue: str | None = None) -> DeadLetters:
     return DeadLetters(found, rows)
 
 
+def _last_words(history: tuple[Event, ...], message: Any) -> str:
+    """What the last worker that failed at it said: the reason of its nack, or the error that it raised."""
+    for event in reversed(history):
+        if event.get("message") == message and event.kind in ("nacked", "handled"):
+            words = event.get("reason") or event.get("outcome")
+            if words and words != "ok":
+                return str(words)
+    return ""
+
+
 def _row(history: tuple[Event, ...], event: Event) -> tuple[str, ...]:
     message = event["message"]
     body = next(
         (each["body"] for each in history if each.kind == "sent" and each["message"] == message), None
     )
-    errors = [
-        each["reason"]
-        for each in history[: event.number]
-        if each.kind == "nacked" and each["message"] == message and each.get("reason")
-    ]
-    said = event.get("error") or (errors[-1] if errors else "")
+    said = event.get("error") or _last_words(history[: event.number], message)
     return (
         str(message),
         json.dumps(body, ensure_ascii=False),

@@ -51,6 +51,10 @@ class OutOfTime(Stuck):
     """The run came to its time limit (virtual seconds) before the scenario ended."""
 
 
+class Restless(Stuck):
+    """The system makes work for itself and never comes to rest: more steps than the run was given."""
+
+
 class Spinning(Stuck):
     """The clock stands still while tasks wake each other without end."""
 
@@ -139,11 +143,13 @@ class WorldLoop(asyncio.BaseEventLoop):
 
 
 class VirtualLoop(WorldLoop):
-    """limit: virtual seconds; shuffle: a Random that permutes the tasks that are ready, or None."""
+    """limit: virtual seconds; most_steps: of tasks and callbacks; shuffle: a Random that permutes the
+    tasks that are ready, or None."""
 
-    def __init__(self, *, limit: float, shuffle: Random | None = None) -> None:
+    def __init__(self, *, limit: float, most_steps: float, shuffle: Random | None = None) -> None:
         super().__init__()
         self.limit = limit
+        self.most_steps = most_steps
         self.shuffle = shuffle
         self.steps = 0
         self.stop_with: BaseException | None = None  # set by the watchdog, or by the world
@@ -242,6 +248,11 @@ class VirtualLoop(WorldLoop):
                     raise
             if self.stop_with is not None:
                 raise self.stop_with
+        if self.steps > self.most_steps:
+            raise Restless(
+                f"{self.steps:,} steps within {self._clock:.1f} s, and no end in sight: does something that "
+                "is done start itself again, such as a message that is sent anew whenever it is handled?"
+            )
 
     def _jump(self) -> None:
         timers = self._timers

@@ -35,6 +35,7 @@ def simulate(
     faults: Iterable[Fault] = (),
     shuffle: bool = False,
     limit: float = 3600.0,
+    most_steps: float = math.inf,
     patience: float = 5.0,
 ) -> Run:
     """Run ``await scenario(world)`` in virtual time; the same arguments give the same Run.
@@ -44,6 +45,8 @@ def simulate(
     shuffle:  run tasks that are ready at one instant in an order drawn from the seed, which
               finds bugs of order. Off by default.
     limit:    virtual seconds after which the run is broken off.
+    most_steps: steps of the loop after which it is broken off (an exchange takes about 20). Counted, and
+              not timed, so that it strikes at the same place on every machine.
     patience: real seconds for a single step, which blocks all others.
 
     Returns a Run also when the scenario raised: see Run.error and Run.waiting.
@@ -58,7 +61,9 @@ def simulate(
         if not (isinstance(value, int | float) and value > 0 and math.isfinite(value)):
             raise ValueError(f"{name} is in seconds, more than 0; got {value!r}")
     patches.install()
-    loop = VirtualLoop(limit=limit, shuffle=Random(f"{seed}/schedule") if shuffle else None)
+    loop = VirtualLoop(
+        limit=limit, most_steps=most_steps, shuffle=Random(f"{seed}/schedule") if shuffle else None
+    )
     world = World(loop, seed=seed, faults=plan)
     return run_apart(scenario, world, _drive, patience=patience)
 
@@ -169,4 +174,3 @@ def _tell(world: World, context: dict[str, Any]) -> None:
         return  # told when garbage is collected, and nobody knows when that is; freeze() looks for these
     if error is not None and not world.loop.is_closed():
         world.write("world", "error", error=f"{type(error).__name__}: {error}")
-
