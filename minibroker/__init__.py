@@ -7,6 +7,12 @@ work_queue       leases, acks, retries, dead letters: the rules, without a clock
 deadlines        when the next lease or delay ends
 dead_letter      why it died, and the way back
 snapshot         a queue in numbers
+record           one line of the log
+partition        records in a row, each under an offset; reading removes nothing
+producers        a retry that the log recognises
+partitioner      which partition: the one that Kafka would choose
+topic            a log in several partitions
+retention        what a log forgets: by age, by number, by key
 waiting          consumers in line, and one alarm for all deadlines
 broker           queues by name, in one event loop
 operations       the same, as JSON
@@ -23,17 +29,27 @@ from minibroker.errors import (
     BrokerError,
     BrokerFault,
     BrokerUnreachable,
+    FencedMember,
+    GroupNotEmpty,
     IllegalMove,
     InvalidArgument,
     NoAnswer,
     NoSuchQueue,
+    NoSuchTopic,
+    OffsetOutOfRange,
+    OutOfOrderSequence,
     QueueExists,
     QueueFull,
+    StaleGeneration,
     StaleReceipt,
+    TopicExists,
 )
 from minibroker.http import BrokerApp, http_call
 from minibroker.lease import Lease
 from minibroker.message import Death, Message, Reason
+from minibroker.partition import Partition
+from minibroker.record import Record
+from minibroker.retention import Cleanup
 from minibroker.snapshot import QueueSnapshot
 from minibroker.work_queue import WorkQueue
 
@@ -45,22 +61,32 @@ __all__ = [
     "BrokerFault",
     "BrokerUnreachable",
     "Call",
+    "Cleanup",
     "Death",
     "Delivery",
     "Event",
+    "FencedMember",
+    "GroupNotEmpty",
     "IllegalMove",
     "InvalidArgument",
     "Lease",
     "Message",
     "NoAnswer",
     "NoSuchQueue",
+    "NoSuchTopic",
+    "OffsetOutOfRange",
+    "OutOfOrderSequence",
+    "Partition",
     "Queue",
     "QueueExists",
     "QueueFull",
     "QueueSnapshot",
     "Reason",
+    "Record",
+    "StaleGeneration",
     "StaleReceipt",
     "State",
+    "TopicExists",
     "WorkQueue",
     "http_call",
 ]

@@ -53,6 +53,16 @@ def queue_name(value: Any) -> str:
     return value
 
 
+def topic_name(value: Any) -> str:
+    """A topic's or a group's or a member's name: of the same letters as a queue's."""
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise InvalidArgument(
+            f"a name (of a topic, a group, a member) is 1 to 80 letters, digits, '_', '.' or '-' of ASCII; "
+            f"got {_shown(value)}"
+        )
+    return value
+
+
 def headers_or_none(value: Any) -> dict[str, str]:
     """A copy of `value` as headers, strings to strings (`traceparent` travels here); None means none."""
     if value is None:

@@ -7,12 +7,20 @@ Not here  HTTP statuses (http.py): they follow from the code.
 Source    Maelstrom's protocol document, "Errors": definite and indefinite.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class BrokerError(Exception):
     """Any refusal or failure of the broker. `str(error)` is for a person, `code` is for a program."""
 
     code = "broker_error"
     definite = True  # the operation surely did not happen
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """What a program wants beside the code, as JSON values; it travels with it."""
+        return {}
 
 
 class InvalidArgument(BrokerError, ValueError):
@@ -49,6 +57,69 @@ class QueueFull(BrokerError):
     """The queue holds as many messages as it may, and its overflow policy is to refuse."""
 
     code = "queue_full"
+
+
+class NoSuchTopic(BrokerError, LookupError):
+    """No topic has this name, or the topic has no partition of this number."""
+
+    code = "no_such_topic"
+
+
+class TopicExists(BrokerError):
+    """A topic of this name exists already, with other settings (the same settings again are no error)."""
+
+    code = "topic_exists"
+
+
+class OffsetOutOfRange(BrokerError, LookupError):
+    """This offset is not in the log: retention deleted it, or it was never written.
+
+    `earliest` is the first offset that there is, `latest` the one that the next record will get. Going
+    on at either is a decision: the first repeats or skips what retention took, the second skips it all.
+    """
+
+    code = "offset_out_of_range"
+
+    def __init__(self, message: str, *, earliest: int = 0, latest: int = 0) -> None:
+        super().__init__(message)
+        self.earliest, self.latest = earliest, latest
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"earliest": self.earliest, "latest": self.latest}
+
+
+class OutOfOrderSequence(BrokerError):
+    """An idempotent producer's number is not the next one: something before it was lost."""
+
+    code = "out_of_order_sequence"
+
+
+class FencedMember(BrokerError):
+    """The group does not know this member (any more): it was silent for too long, or it left.
+
+    Others have its partitions now, so what it asked for has *not* been done. It may join again; what
+    it did since its last commit is done again by its successor. (Kafka: UNKNOWN_MEMBER_ID.)
+    """
+
+    code = "fenced_member"
+
+
+class StaleGeneration(BrokerError):
+    """The group has moved on to another generation: this member's partitions may be in other hands.
+
+    The commit has *not* been done. Join again. The fence protects the commit, not the effect: what the
+    member wrote elsewhere meanwhile stands, unless that place checks the generation too. (Kafka:
+    ILLEGAL_GENERATION.)
+    """
+
+    code = "stale_generation"
+
+
+class GroupNotEmpty(BrokerError):
+    """A group's offsets can be reset only while nobody is in it, or its members would not hear of it."""
+
+    code = "group_not_empty"
 
 
 class IllegalMove(BrokerError):
@@ -89,6 +160,13 @@ _BY_CODE: dict[str, type[BrokerError]] = {
         QueueExists,
         StaleReceipt,
         QueueFull,
+        NoSuchTopic,
+        TopicExists,
+        OffsetOutOfRange,
+        OutOfOrderSequence,
+        FencedMember,
+        StaleGeneration,
+        GroupNotEmpty,
         IllegalMove,
         BrokerFault,
         BrokerUnreachable,
@@ -97,6 +175,9 @@ _BY_CODE: dict[str, type[BrokerError]] = {
 }
 
 
-def error_from_code(code: str, message: str) -> BrokerError:
+def error_from_code(code: str, message: str, details: Mapping[str, Any] | None = None) -> BrokerError:
     """The typed error for a `code` that came over the wire; one from a newer broker becomes a BrokerFault."""
-    return _BY_CODE.get(code, BrokerFault)(message)
+    kind = _BY_CODE.get(code, BrokerFault)
+    if kind is OffsetOutOfRange and details:
+        return OffsetOutOfRange(message, earliest=details.get("earliest", 0), latest=details.get("latest", 0))
+    return kind(message)

@@ -1,0 +1,113 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minibroker import InvalidArgument, NoSuchTopic
+from minibroker.partitioner import murmur2, partition_for, to_positive
+from minibroker.topic import PartitionSnapshot, Topic
+
+# Kafka's own: clients/src/test/java/org/apache/kafka/common/utils/UtilsTest.java, testMurmur2
+PUBLISHED = {
+    "21": -973932308,
+    "foobar": -790332482,
+    "a-little-bit-long-string": -985981536,
+    "a-little-bit-longer-string": -1486304829,
+    "lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8": -58897971,
+    "abc": 479470107,
+}
+
+
+@pytest.mark.parametrize(("key", "hashed"), PUBLISHED.items())
+def test_murmur2_gives_what_kafkas_own_test_wants(key, hashed):
+    assert murmur2(key.encode()) == hashed
+
+
+@pytest.mark.parametrize(("key", "hashed"), PUBLISHED.items())
+@pytest.mark.parametrize("partitions", [1, 8, 12])
+def test_a_key_goes_where_kafkas_java_client_sends_it(key, hashed, partitions):
+    assert partition_for(key, partitions) == (hashed & 0x7FFFFFFF) % partitions
+
+
+@pytest.mark.parametrize(("number", "positive"), [(0, 0), (7, 7), (-1, 2147483647), (-2147483648, 0)])
+def test_to_positive_takes_the_sign_bit_off_and_is_not_abs(number, positive):
+    assert to_positive(number) == positive
+
+
+@given(st.text(), st.integers(1, 64))
+def test_every_key_has_a_partition_and_always_the_same(key, partitions):
+    assert 0 <= partition_for(key, partitions) < partitions
+    assert partition_for(key, partitions) == partition_for(key, partitions)
+
+
+def test_records_of_one_key_are_in_one_partition_in_order():
+    topic = Topic("orders", partitions=8)
+    for number in range(40):
+        topic.append(f"order-{number % 10}", number, now=number)
+
+    for key in (f"order-{n}" for n in range(10)):
+        mine = [r.value for r in topic.fetch(topic.partition_of(key), 0) if r.key == key]
+        assert mine == sorted(mine)
+        assert len(mine) == 4
+
+
+def test_records_without_a_key_go_round():
+    topic = Topic("orders", partitions=3)
+
+    assert [topic.append(None, n, now=0).partition for n in range(7)] == [0, 1, 2, 0, 1, 2, 0]
+
+
+def test_a_partition_can_be_named():
+    topic = Topic("orders", partitions=3)
+
+    assert topic.append("ada", 1, now=0, partition=2).partition == 2
+    with pytest.raises(NoSuchTopic, match="'orders' has partitions 0 to 2, not 3"):
+        topic.append("ada", 1, now=0, partition=3)
+
+
+@pytest.mark.parametrize(
+    ("key", "partition"), [(7, None), (b"ada", None), (7, 0), (["a"], None), (["a"], 0), ("\ud800", None)]
+)
+def test_a_key_is_a_string_that_can_be_hashed(key, partition):
+    topic = Topic("orders")
+    with pytest.raises(InvalidArgument, match="key"):
+        topic.append(key, 1, now=0, partition=partition)
+    assert topic.snapshot()[0].records == 0
+
+
+def test_a_sequence_counts_within_its_partition():
+    topic = Topic("orders", partitions=2)
+    for partition in (0, 1):
+        assert topic.append("k", 1, now=0, partition=partition, producer="p", sequence=0).offset == 0
+
+
+def test_more_partitions_send_most_keys_elsewhere_and_move_nothing_that_is_written():
+    topic = Topic("orders", partitions=4)
+    keys = [f"order-{n}" for n in range(100)]
+    before = {key: topic.append(key, 1, now=0).partition for key in keys}
+
+    topic.grow(6)
+    after = {key: topic.append(key, 2, now=1).partition for key in keys}
+
+    assert sum(before[key] != after[key] for key in keys) > 50
+    assert sum(len(topic.fetch(n, 0)) for n in range(4)) > 100
+    with pytest.raises(InvalidArgument, match="6 partitions and cannot have 5"):
+        topic.grow(5)
+
+
+def test_a_snapshot_shows_each_partition():
+    topic = Topic("orders", partitions=2)
+    topic.append("k", 1, now=0, partition=1)
+
+    assert topic.snapshot() == [PartitionSnapshot(0, 0, 0), PartitionSnapshot(0, 1, 1)]
+
+
+@pytest.mark.parametrize("wrong", [{"partitions": 0}, {"partitions": 1.5}])
+def test_partitions_are_counted(wrong):
+    with pytest.raises(InvalidArgument, match="partitions must be a whole number"):
+        Topic("orders", **wrong)
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a b", "x" * 81, None])
+def test_a_topics_name_can_stand_in_a_url(name):
+    with pytest.raises(InvalidArgument, match="a name"):
+        Topic(name)
