@@ -119,14 +119,14 @@ class WorldLoop(asyncio.BaseEventLoop):
         for process in self.tasks.values():
             if process is not None:
                 process.alive = False
-        for task in self.tasks:
-            coroutine = task.get_coro()
-            if not task.done() and inspect.iscoroutine(coroutine):
-                try:
-                    _close_what_never_began(coroutine)
-                    coroutine.close()
-                except BaseException:  # a `finally` that awaits, an `except BaseException` that goes on
-                    pass
+        asyncio._set_running_loop(self)  # or who catches all and sleeps again would never come to wait
+        try:
+            for _ in range(3):  # a `finally` may start tasks, and their `finally` too
+                tasks, self.tasks = self.tasks, {}
+                for task in tasks:
+                    _close(task)
+        finally:
+            asyncio._set_running_loop(None)
         self._ready.clear()  # type: ignore[attr-defined]
         self.close()
 
@@ -300,6 +300,16 @@ class VirtualLoop(WorldLoop):
     def bury(self) -> None:
         super().bury()
         self._timers.clear()
+
+
+def _close(task: asyncio.Task[Any]) -> None:
+    coroutine = task.get_coro()
+    if not task.done() and inspect.iscoroutine(coroutine):
+        try:
+            _close_what_never_began(coroutine)
+            coroutine.close()
+        except BaseException:  # a `finally` that awaits, an `except BaseException` that goes on
+            pass
 
 
 def _close_what_never_began(coroutine: Any) -> None:
