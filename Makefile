@@ -34,7 +34,8 @@ setup:
 lab: setup
 	@$(VENV) -m classroom start
 	@page=$$(ls desk/lessons/00_*.ipynb 2>/dev/null || ls desk/lessons/08_*.ipynb 2>/dev/null); \
-	$(IN_VENV) $(VENV) -m jupyterlab --ip=127.0.0.1 --port=$(PORT) $(AS_ROOT) --log-level=WARN \
+	$(IN_VENV) JUPYTER_CONFIG_PATH="$(CURDIR)/.ci/jupyter" \
+	$(VENV) -m jupyterlab --ip=127.0.0.1 --port=$(PORT) $(AS_ROOT) --log-level=WARN \
 	  --LabApp.default_url="/lab$${page:+/tree/$$page}" --LabApp.news_url=None \
 	  --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate $(ARGS)
 
