@@ -11,7 +11,7 @@ Answers = Mapping[str, Callable[..., Any]]
 
 @dataclass(frozen=True)
 class Promise:
-    """name: in the code and in reports; sentence: what is promised; where: where to look when it is broken."""
+    """name: in code and reports; sentence: what is promised; where: to look when it is broken."""
 
     name: str
     sentence: str
