@@ -14,6 +14,7 @@ Source    trio.testing.MockClock; FoundationDB's simulation (W. Wilson, Strange 
 
 import asyncio
 import contextvars
+import ctypes
 import heapq
 import inspect
 import linecache
@@ -310,6 +311,9 @@ def _close(task: asyncio.Task[Any]) -> None:
             coroutine.close()
         except BaseException:  # a `finally` that awaits, an `except BaseException` that goes on
             pass
+        if inspect.getcoroutinestate(coroutine) != inspect.CORO_CLOSED:
+            # Collected, it would be asked again, and without a loop to wait in might go round for ever.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
 
 
 def _close_what_never_began(coroutine: Any) -> None:
