@@ -13,6 +13,10 @@ producers        a retry that the log recognises
 partitioner      which partition: the one that Kafka would choose
 topic            a log in several partitions
 retention        what a log forgets: by age, by number, by key
+group_states     the table of all moves that a consumer group can make
+assignment       who reads which partition: range, round_robin, sticky
+group_offsets    how far a group has read, and how far behind it is
+consumer_group   members, generations, fenced commits
 waiting          consumers in line, and one alarm for all deadlines
 broker           queues by name, in one event loop
 operations       the same, as JSON
@@ -24,6 +28,7 @@ errors           definite and indefinite
 
 from minibroker.broker import Broker
 from minibroker.client import Call, Delivery, Queue
+from minibroker.consumer_group import ConsumerGroup, Membership
 from minibroker.delivery_states import TRANSITIONS, Event, State
 from minibroker.errors import (
     BrokerError,
@@ -44,6 +49,9 @@ from minibroker.errors import (
     StaleReceipt,
     TopicExists,
 )
+from minibroker.group_offsets import Lag
+from minibroker.group_states import TRANSITIONS as GROUP_TRANSITIONS
+from minibroker.group_states import GroupEvent, GroupState
 from minibroker.http import BrokerApp, http_call
 from minibroker.lease import Lease
 from minibroker.message import Death, Message, Reason
@@ -51,9 +59,11 @@ from minibroker.partition import Partition
 from minibroker.record import Record
 from minibroker.retention import Cleanup
 from minibroker.snapshot import QueueSnapshot
+from minibroker.topic import TopicLog
 from minibroker.work_queue import WorkQueue
 
 __all__ = [
+    "GROUP_TRANSITIONS",
     "TRANSITIONS",
     "Broker",
     "BrokerApp",
@@ -62,14 +72,19 @@ __all__ = [
     "BrokerUnreachable",
     "Call",
     "Cleanup",
+    "ConsumerGroup",
     "Death",
     "Delivery",
     "Event",
     "FencedMember",
+    "GroupEvent",
     "GroupNotEmpty",
+    "GroupState",
     "IllegalMove",
     "InvalidArgument",
+    "Lag",
     "Lease",
+    "Membership",
     "Message",
     "NoAnswer",
     "NoSuchQueue",
@@ -87,6 +102,7 @@ __all__ = [
     "StaleReceipt",
     "State",
     "TopicExists",
+    "TopicLog",
     "WorkQueue",
     "http_call",
 ]

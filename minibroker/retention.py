@@ -9,7 +9,7 @@ Deletes   A value of None is a tombstone: "this key is gone". Compaction removes
           first cleaning that met it. A reader that goes from the start to the end within
           that time misses no delete; one that takes longer may have read the record and
           not find the tombstone any more, and keeps a row that nobody else has.
-Not here  When to clean: Topic.advance() does, every check_interval seconds.
+Not here  When to clean: TopicLog.advance() does, every check_interval seconds.
 Source    Kafka documentation, "Design", "Log Compaction"; KIP-534 for the tombstone's clock.
           Kafka stores segments (files of 1 GiB or 7 days) and deletes whole ones, never
           the one being written: there, "7 days" may be 14. It counts bytes

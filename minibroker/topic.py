@@ -35,7 +35,7 @@ class PartitionSnapshot:
     records: int
 
 
-class Topic:
+class TopicLog:
     """Partitions 0 to n - 1. `cleanup` says what is forgotten (default: what is older than 7 days).
 
     To what a partition tells the `observer` (None costs nothing), cleaning adds:
@@ -173,7 +173,7 @@ class Topic:
             self._observer(kind, topic=self.name, partition=partition.number, records=records, **data)
 
 
-def settings(topic: Topic) -> dict[str, Any]:
+def settings(topic: TopicLog) -> dict[str, Any]:
     """What a topic was made with, as JSON values."""
     return {"partitions": len(topic.partitions), **asdict(topic.cleanup)}
 

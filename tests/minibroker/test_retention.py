@@ -5,18 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minibroker import Cleanup, InvalidArgument
-from minibroker.topic import Topic
+from minibroker.topic import TopicLog
 
 
-def written(cleanup: Cleanup, *rows: tuple[str, Any], every: float = 10.0, observer: Any = None) -> Topic:
+def written(cleanup: Cleanup, *rows: tuple[str, Any], every: float = 10.0, observer: Any = None) -> TopicLog:
     """A topic of one partition; row n was written at n * every."""
-    topic = Topic("orders", cleanup=cleanup, observer=observer)
+    topic = TopicLog("orders", cleanup=cleanup, observer=observer)
     for number, (key, value) in enumerate(rows):
         topic.append(key, value, now=number * every)
     return topic
 
 
-def left(topic: Topic) -> list[tuple[int, Any]]:
+def left(topic: TopicLog) -> list[tuple[int, Any]]:
     return [(record.offset, record.value) for record in topic.partition(0).records()]
 
 
@@ -148,7 +148,7 @@ def test_after_its_last_tombstone_a_compacted_topic_asks_for_no_cleaning_until_t
 
 def test_a_record_of_a_compacted_topic_needs_a_key():
     with pytest.raises(InvalidArgument, match="compacted by key: a record needs one"):
-        Topic("orders", cleanup=Cleanup(compact=True)).append(None, 1, now=0)
+        TopicLog("orders", cleanup=Cleanup(compact=True)).append(None, 1, now=0)
 
 
 @given(
@@ -157,7 +157,7 @@ def test_a_record_of_a_compacted_topic_needs_a_key():
 )
 def test_compaction_changes_no_offset_no_order_and_no_table(rows, cleanings):
     """The model: the table that a reader of the whole log would build."""
-    topic = Topic("orders", cleanup=Cleanup(compact=True, delete_retention=3))
+    topic = TopicLog("orders", cleanup=Cleanup(compact=True, delete_retention=3))
     table: dict[str, tuple[int, Any]] = {}
     for now, (key, value) in enumerate(rows):
         table[key] = (topic.append(key, value, now=now).offset, value)

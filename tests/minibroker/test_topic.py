@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from minibroker import InvalidArgument, NoSuchTopic
 from minibroker.partitioner import murmur2, partition_for, to_positive
-from minibroker.topic import PartitionSnapshot, Topic
+from minibroker.topic import PartitionSnapshot, TopicLog
 
 # Kafka's own: clients/src/test/java/org/apache/kafka/common/utils/UtilsTest.java, testMurmur2
 PUBLISHED = {
@@ -40,7 +40,7 @@ def test_every_key_has_a_partition_and_always_the_same(key, partitions):
 
 
 def test_records_of_one_key_are_in_one_partition_in_order():
-    topic = Topic("orders", partitions=8)
+    topic = TopicLog("orders", partitions=8)
     for number in range(40):
         topic.append(f"order-{number % 10}", number, now=number)
 
@@ -51,13 +51,13 @@ def test_records_of_one_key_are_in_one_partition_in_order():
 
 
 def test_records_without_a_key_go_round():
-    topic = Topic("orders", partitions=3)
+    topic = TopicLog("orders", partitions=3)
 
     assert [topic.append(None, n, now=0).partition for n in range(7)] == [0, 1, 2, 0, 1, 2, 0]
 
 
 def test_a_partition_can_be_named():
-    topic = Topic("orders", partitions=3)
+    topic = TopicLog("orders", partitions=3)
 
     assert topic.append("ada", 1, now=0, partition=2).partition == 2
     with pytest.raises(NoSuchTopic, match="'orders' has partitions 0 to 2, not 3"):
@@ -68,20 +68,20 @@ def test_a_partition_can_be_named():
     ("key", "partition"), [(7, None), (b"ada", None), (7, 0), (["a"], None), (["a"], 0), ("\ud800", None)]
 )
 def test_a_key_is_a_string_that_can_be_hashed(key, partition):
-    topic = Topic("orders")
+    topic = TopicLog("orders")
     with pytest.raises(InvalidArgument, match="key"):
         topic.append(key, 1, now=0, partition=partition)
     assert topic.snapshot()[0].records == 0
 
 
 def test_a_sequence_counts_within_its_partition():
-    topic = Topic("orders", partitions=2)
+    topic = TopicLog("orders", partitions=2)
     for partition in (0, 1):
         assert topic.append("k", 1, now=0, partition=partition, producer="p", sequence=0).offset == 0
 
 
 def test_more_partitions_send_most_keys_elsewhere_and_move_nothing_that_is_written():
-    topic = Topic("orders", partitions=4)
+    topic = TopicLog("orders", partitions=4)
     keys = [f"order-{n}" for n in range(100)]
     before = {key: topic.append(key, 1, now=0).partition for key in keys}
 
@@ -95,7 +95,7 @@ def test_more_partitions_send_most_keys_elsewhere_and_move_nothing_that_is_writt
 
 
 def test_a_snapshot_shows_each_partition():
-    topic = Topic("orders", partitions=2)
+    topic = TopicLog("orders", partitions=2)
     topic.append("k", 1, now=0, partition=1)
 
     assert topic.snapshot() == [PartitionSnapshot(0, 0, 0), PartitionSnapshot(0, 1, 1)]
@@ -104,10 +104,10 @@ def test_a_snapshot_shows_each_partition():
 @pytest.mark.parametrize("wrong", [{"partitions": 0}, {"partitions": 1.5}])
 def test_partitions_are_counted(wrong):
     with pytest.raises(InvalidArgument, match="partitions must be a whole number"):
-        Topic("orders", **wrong)
+        TopicLog("orders", **wrong)
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a b", "x" * 81, None])
 def test_a_topics_name_can_stand_in_a_url(name):
     with pytest.raises(InvalidArgument, match="a name"):
-        Topic(name)
+        TopicLog(name)

@@ -1,0 +1,312 @@
+"""A consumer group: readers that share a topic's partitions, and cover for each other.
+
+Idea      Each partition has one owner at a time. When a member comes, leaves or falls silent,
+          the partitions are shared out anew, and the group's *generation* counts up. Each
+          commit says its generation: one from before is refused. So a member that slept
+          through a rebalance (a zombie) cannot set its successor back.
+Barrier   First everybody must join again, and by that say that they have stopped reading; who
+          does not within rebalance_timeout is given up. Only then is there a new
+          assignment. (Kafka's classic, eager protocol; a member learns of it by heartbeat.)
+The fence protects the *commit*. What a zombie writes elsewhere is not fenced: hand the
+          generation on to the sink, and let it refuse an older one.
+Time      `now` is handed in; every call first does what fell due by then: a session that
+          lasts until t is over at t. next_deadline() says when to call advance().
+Not here  Sharing out (assignment.py), the table of moves (group_states.py), waiting
+          (log_broker.py), positions between commits: a reader's own (log_client.py).
+Source    Kafka documentation, "Design", "The Consumer"; KIP-62. Defaults are the Java
+          client's. Differences: a member names itself (as with group.instance.id), and
+          joining again under a name takes its place in a new generation; the first
+          rebalance does not wait 3 s for others; a commit for a partition that the member
+          does not own is refused.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from minibroker.arguments import seconds, topic_name, whole_number
+from minibroker.assignment import TopicPartition, by_topic, in_words
+from minibroker.assignment import assignor as assignor_of
+from minibroker.errors import FencedMember, GroupNotEmpty, InvalidArgument, StaleGeneration
+from minibroker.group_offsets import GroupOffsets, Lag
+from minibroker.group_states import GroupEvent, GroupState, next_state
+from minibroker.partition import Observer
+from minibroker.topic import TopicLog
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """What a member owns in one generation."""
+
+    member: str
+    generation: int
+    partitions: tuple[TopicPartition, ...]
+
+
+@dataclass(slots=True, eq=False)
+class _Member:
+    topics: frozenset[str]
+    session_ends: float
+    joined: bool = False  # for the generation that is being prepared, or is
+    owns: tuple[TopicPartition, ...] = field(default=())
+
+
+class ConsumerGroup:
+    """Members, generations and committed offsets of one group.
+
+    find                the topic of a name, or NoSuchTopic
+    assignor            "range", "round_robin" or "sticky"
+    session_timeout     seconds without a sign of life until a member is given up (default 45)
+    rebalance_timeout   seconds that members have to join again (default 300: max.poll.interval)
+
+    The `observer` sees (None costs nothing):
+
+    | kind         | data                                                                                |
+    |--------------|-------------------------------------------------------------------------------------|
+    | `joined`     | group, member, topics                                                               |
+    | `left`       | group, member, why: "leave", "session_timeout" or "rebalance_timeout"               |
+    | `rebalanced` | group, generation, assignment: {member: {topic: [partition numbers]}}               |
+    | `committed`  | group, member, generation, topic, partition, offset; a reset has member None        |
+    | `fenced`     | group, member, generation, operation, why: "fenced_member" or "stale_generation"    |
+    """
+
+    def __init__(
+        self,
+        name: str,
+        find: Callable[[str], TopicLog],
+        *,
+        assignor: str = "range",
+        session_timeout: float = 45.0,
+        rebalance_timeout: float = 300.0,
+        observer: Observer | None = None,
+    ) -> None:
+        self.name = topic_name(name)
+        self.assignor = assignor
+        self.session_timeout = seconds("session_timeout", session_timeout, above_zero=True)
+        self.rebalance_timeout = seconds("rebalance_timeout", rebalance_timeout, above_zero=True)
+        self.state = GroupState.EMPTY
+        self.generation = 0
+        self.offsets = GroupOffsets(find)
+        self._assign = assignor_of(assignor)
+        self._find = find
+        self._observer = observer
+        self._members: dict[str, _Member] = {}
+        self._sizes: dict[str, int] = {}  # partitions of each topic, when they were last shared out
+        self._rebalance_ends = math.inf
+
+    @property
+    def members(self) -> dict[str, tuple[TopicPartition, ...]]:
+        """Who is in it, and what each owns (in a rebalance: owned before)."""
+        return {name: member.owns for name, member in sorted(self._members.items())}
+
+    # -- the life of a member, in order ------------------------------------------------------------
+
+    def join(self, member: str, topics: list[str], *, now: float) -> None:
+        """Come in, or come back for a rebalance. Ask sync() for what you own, once all are back.
+
+        In a stable group each join begins a rebalance, so do not join "to be sure": heartbeat.
+        """
+        topic_name(member)
+        if not isinstance(topics, list) or not topics:
+            raise InvalidArgument(f"topics is a list of one or more names; got {str(topics)[:80]!r}")
+        for topic in topics:
+            self._find(topic)
+        self.advance(now)
+        entry = self._members.setdefault(member, _Member(frozenset(topics), session_ends=math.inf))
+        if self.state is GroupState.PREPARING_REBALANCE and entry.joined and entry.topics == set(topics):
+            return  # a retry
+        self._rebalance(GroupEvent.JOIN, now)
+        entry.topics, entry.joined = frozenset(topics), True
+        self._observe("joined", member=member, topics=sorted(topics))
+        self._complete_if_all_are_back(now)
+
+    def sync(self, member: str, *, now: float) -> Membership | None:
+        """What `member` owns in the new generation; None while others are still being waited for."""
+        entry = self._known(member, None, "sync", now)
+        if not entry.joined:
+            raise self._fenced(
+                StaleGeneration(f"group {self.name!r} began another rebalance: {member!r} must join again"),
+                member,
+                None,
+                "sync",
+            )
+        if self.state is not GroupState.STABLE:
+            return None
+        entry.session_ends = now + self.session_timeout
+        return Membership(member, self.generation, entry.owns)
+
+    def heartbeat(self, member: str, generation: int, *, now: float) -> bool:
+        """I live. True: go on. False: a rebalance has begun; commit what you have done and join again."""
+        entry = self._known(member, generation, "heartbeat", now)
+        entry.session_ends = now + self.session_timeout
+        return self.state is GroupState.STABLE
+
+    def commit(
+        self, member: str, generation: int, offsets: Mapping[TopicPartition, int], *, now: float
+    ) -> None:
+        """Store the *next* offset to read of each partition; all of them or, on an error, none.
+
+        Also a sign of life. Still possible while a rebalance is being prepared: that is what the time
+        before joining again is for.
+        """
+        entry = self._known(member, generation, "commit", now)
+        for (topic, partition), offset in offsets.items():
+            if (topic, partition) not in entry.owns:
+                raise InvalidArgument(
+                    f"{member!r} owns {in_words(entry.owns)}, and not {topic}/{partition}, "
+                    f"in generation {generation}"
+                )
+            self.offsets.check(topic, partition, offset)
+        entry.session_ends = now + self.session_timeout
+        for (topic, partition), offset in offsets.items():
+            self._store(topic, partition, offset, member=member, generation=generation)
+
+    def leave(self, member: str, *, now: float) -> None:
+        """Go, and let the others share what was yours at once, not only after session_timeout."""
+        self._known(member, None, "leave", now)
+        self._remove({member: "leave"}, now)
+
+    # -- offsets without a member --------------------------------------------------------------------
+
+    def reset(
+        self,
+        topic: str,
+        *,
+        now: float,
+        partition: int | None = None,
+        to: str | None = None,
+        time: float | None = None,
+        offset: int | None = None,
+    ) -> dict[int, int]:
+        """Set the group's offsets of a topic (of one partition, or of all): partition -> offset.
+
+        To "earliest" (a replay), "latest" (skip it all), a `time` (the first record not older) or an
+        `offset`. GroupNotEmpty while there are members, who would not hear of it.
+        """
+        self.advance(now)
+        if self._members:
+            raise GroupNotEmpty(
+                f"group {self.name!r} has members ({', '.join(sorted(self._members))}): stop them first, "
+                f"or let each seek for itself"
+            )
+        numbers = [p.number for p in self._find(topic).partitions] if partition is None else [partition]
+        chosen = {n: self.offsets.resolve(topic, n, to=to, time=time, offset=offset) for n in numbers}
+        for number, position in chosen.items():
+            self._store(topic, number, position, member=None, generation=self.generation)
+        return chosen
+
+    def lag(self, topic: str, *, now: float) -> list[Lag]:
+        """How far behind the end the group is, for each partition of `topic`."""
+        return [self.offsets.lag(topic, p.number, now=now) for p in self._find(topic).partitions]
+
+    # -- time ----------------------------------------------------------------------------------------------
+
+    def advance(self, now: float) -> None:
+        """Do what fell due by `now`, in order: members that were silent are given up."""
+        while (due := self.next_deadline()) is not None and due <= now:
+            silent = {name: self._why(m) for name, m in self._members.items() if self._ends(m) <= due}
+            self._remove(silent, due)
+        if self.state is GroupState.STABLE and self._sizes != self._sizes_now():
+            self._rebalance(GroupEvent.GROW, now)
+
+    def next_deadline(self) -> float | None:
+        """When the first member is given up if nothing is heard, in seconds; None if there is none."""
+        first = min(map(self._ends, self._members.values()), default=math.inf)
+        return None if first == math.inf else first
+
+    # -- the moves -------------------------------------------------------------------------------------
+
+    def _rebalance(self, event: GroupEvent, now: float) -> None:
+        """Make the move; if it ends a stable time (or begins the first), all must join again."""
+        preparing = self.state is GroupState.PREPARING_REBALANCE
+        self.state = next_state(self.state, event)
+        if not preparing:
+            self._rebalance_ends = now + self.rebalance_timeout
+            for member in self._members.values():
+                member.joined = False
+
+    def _complete_if_all_are_back(self, now: float) -> None:
+        if not all(member.joined for member in self._members.values()):
+            return
+        self.state = next_state(self.state, GroupEvent.COMPLETE)
+        self.generation += 1
+        self._sizes = self._sizes_now()
+        subscriptions = {name: member.topics for name, member in self._members.items()}
+        owned = self._assign(subscriptions, self._sizes, self.members)
+        for name, member in self._members.items():
+            member.owns = tuple(owned[name])
+            member.session_ends = now + self.session_timeout
+        self._observe(
+            "rebalanced",
+            generation=self.generation,
+            assignment={name: by_topic(own) for name, own in self.members.items()},
+        )
+
+    def _remove(self, leaving: Mapping[str, str], now: float) -> None:
+        for name in sorted(leaving):
+            del self._members[name]
+        if not self._members:
+            self.state = next_state(self.state, GroupEvent.EMPTIED)
+        else:
+            self._rebalance(GroupEvent.DEPART, now)
+        for name, why in sorted(leaving.items()):
+            self._observe("left", member=name, why=why)
+        if self._members:
+            self._complete_if_all_are_back(now)
+
+    def _store(self, topic: str, partition: int, offset: int, **who: Any) -> None:
+        self.offsets.store(topic, partition, offset)
+        self._observe("committed", **who, topic=topic, partition=partition, offset=offset)
+
+    # -- questions -------------------------------------------------------------------------------------
+
+    def _ends(self, member: _Member) -> float:
+        """When this member is given up. One that waits at the barrier waits for others: never."""
+        if self.state is not GroupState.PREPARING_REBALANCE:
+            return member.session_ends
+        return math.inf if member.joined else min(member.session_ends, self._rebalance_ends)
+
+    def _why(self, member: _Member) -> str:
+        return "session_timeout" if member.session_ends <= self._ends(member) else "rebalance_timeout"
+
+    def _sizes_now(self) -> dict[str, int]:
+        topics = {topic for member in self._members.values() for topic in member.topics}
+        return {topic: len(self._find(topic).partitions) for topic in sorted(topics)}
+
+    def _known(self, name: str, generation: int | None, operation: str, now: float) -> _Member:
+        """The member, if it is one, and of this generation (None: of any)."""
+        topic_name(name)
+        if generation is not None:
+            whole_number("generation", generation, at_least=0)
+        self.advance(now)
+        member = self._members.get(name)
+        if member is None:
+            there_are = ", ".join(sorted(self._members)) or "nobody"
+            refusal: FencedMember | StaleGeneration = FencedMember(
+                f"cannot {operation}: {name!r} is not in group {self.name!r} at t={now:g}s (there are: "
+                f"{there_are}). It left, or was silent for session_timeout={self.session_timeout:g}s; join "
+                f"again, and begin at what is committed"
+            )
+        elif generation is not None and generation != self.generation:
+            refusal = StaleGeneration(
+                f"cannot {operation}: group {self.name!r} is in generation {self.generation}, {name!r} says "
+                f"{generation}; others may own its partitions now. Join again, and begin at what is committed"
+            )
+        else:
+            return member
+        raise self._fenced(refusal, name, generation, operation)
+
+    def _fenced(
+        self,
+        refusal: FencedMember | StaleGeneration,
+        member: str,
+        generation: int | None,
+        operation: str,
+    ) -> FencedMember | StaleGeneration:
+        self._observe("fenced", member=member, generation=generation, operation=operation, why=refusal.code)
+        return refusal
+
+    def _observe(self, kind: str, **data: Any) -> None:
+        if self._observer is not None:
+            self._observer(kind, group=self.name, **data)
