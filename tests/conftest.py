@@ -68,7 +68,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line for each reason to skip, whoever gave it."""
+    """One line for each reason to skip, whoever gave it, and for what a test measured and did not judge."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == "measured":
+                terminalreporter.write_line(f"MEASURED: {value}")
     reports = terminalreporter.stats.get("skipped", [])
     reasons = Counter(str(r.longrepr[2]) for r in reports if isinstance(r.longrepr, tuple))
     for reason, count in sorted(reasons.items()):
