@@ -3,6 +3,12 @@
 message          what is sent, and the record of its deaths
 delivery_states  the table of all moves that a message can make
 lease            one delivery, and its receipt
+settings         what a queue promises
+entry            what a queue knows of a message
+ready_line       who is next
+fifo             groups: order where it is needed
+expiry           a time to live
+dedup            the same send again is the same message
 work_queue       leases, acks, retries, dead letters: the rules, without a clock of their own
 deadlines        when the next lease or delay ends
 dead_letter      why it died, and the way back
@@ -58,6 +64,7 @@ from minibroker.message import Death, Message, Reason
 from minibroker.partition import Partition
 from minibroker.record import Record
 from minibroker.retention import Cleanup
+from minibroker.settings import Overflow, QueueSettings
 from minibroker.snapshot import QueueSnapshot
 from minibroker.topic import TopicLog
 from minibroker.work_queue import WorkQueue
@@ -91,10 +98,12 @@ __all__ = [
     "NoSuchTopic",
     "OffsetOutOfRange",
     "OutOfOrderSequence",
+    "Overflow",
     "Partition",
     "Queue",
     "QueueExists",
     "QueueFull",
+    "QueueSettings",
     "QueueSnapshot",
     "Reason",
     "Record",

@@ -12,12 +12,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from minibroker.errors import InvalidArgument
+from minibroker.message import NO_HEADERS
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 
 
 def seconds(name: str, value: Any, *, above_zero: bool = False) -> float:
     """`value` as float seconds: finite and not negative (or `above_zero`)."""
+    if type(value) is float and (0.0 < value < math.inf or (value == 0.0 and not above_zero)):
+        return value  # nearly always
     wanted = "a positive number of seconds" if above_zero else "a number of seconds, 0 or more"
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidArgument(f"{name} must be {wanted}; got {_shown(value)}")
@@ -63,16 +66,25 @@ def topic_name(value: Any) -> str:
     return value
 
 
-def headers_or_none(value: Any) -> dict[str, str]:
+def headers_or_none(value: Any) -> Mapping[str, str]:
     """A copy of `value` as headers, strings to strings (`traceparent` travels here); None means none."""
-    if value is None:
-        return {}
+    if value is None or value == {}:
+        return NO_HEADERS
     if not isinstance(value, Mapping):
         raise InvalidArgument(f"headers must be a mapping of strings to strings; got {_shown(value)}")
     for name, content in value.items():
         if not isinstance(name, str) or not isinstance(content, str):
             raise InvalidArgument(f"headers are strings; got {_shown(name)}: {_shown(content)}")
     return dict(value)
+
+
+def group_or_none(value: Any) -> str | None:
+    """`value`, if it is a string that is not empty; None means no group."""
+    if value is None:
+        return None
+    if not text("group", value):
+        raise InvalidArgument("group must not be empty; leave it out for a message without a group")
+    return str(value)
 
 
 def to_json(value: Any) -> str:

@@ -31,8 +31,8 @@ class Broker:
 
     clock       () -> seconds, never going back: `loop.time`, `time.monotonic`, a simulated clock
     observer    observer(kind, **data), called after each move of a message: `sent`, `leased`, `acked`,
-                `nacked`, `extended`, `expired`, `dead`, `redriven`; and for a `stale` receipt. It must not
-                raise. None costs nothing
+                `nacked`, `extended`, `expired`, `released`, `dead`, `dropped`, `redriven`; for a `stale`
+                receipt, and for a send that was a `duplicate`. It must not raise. None costs nothing
     """
 
     def __init__(self, *, clock: Callable[[], float], observer: Observer | None = None) -> None:
@@ -53,8 +53,13 @@ class Broker:
         visibility_timeout: float = 30.0,
         max_receive_count: int | None = None,
         dead_letter_queue: str | None = None,
+        ttl: float | None = None,
+        max_length: int | None = None,
+        overflow: str = "reject",
+        dedup_window: float = 300.0,
+        dedup_by_body: bool = False,
     ) -> Queue:
-        """Make a queue (see WorkQueue for its settings) and, if there is none yet, its dead-letter queue.
+        """Make a queue (see QueueSettings) and, if there is none yet, its dead-letter queue.
 
         The same name with the same settings again is no error; with others it is QueueExists. A
         dead-letter queue made here has the defaults; to give it others, create it first.
@@ -66,6 +71,11 @@ class Broker:
             visibility_timeout=visibility_timeout,
             max_receive_count=max_receive_count,
             dead_letter_queue=self._dead_letter_queue(dead_letter_queue),
+            ttl=ttl,
+            max_length=max_length,
+            overflow=overflow,
+            dedup_window=dedup_window,
+            dedup_by_body=dedup_by_body,
             ids=self._next_id,
             observer=self._observer,
         )
@@ -106,11 +116,24 @@ class Broker:
     # -- what one can do with a queue: the rules are WorkQueue's, under the same names -----------------
 
     def send(
-        self, queue: str, body: Any, *, headers: Mapping[str, str] | None = None, delay: float = 0.0
+        self,
+        queue: str,
+        body: Any,
+        *,
+        headers: Mapping[str, str] | None = None,
+        delay: float = 0.0,
+        ttl: float | None = None,
+        group: str | None = None,
+        dedup_id: str | None = None,
     ) -> int:
         """Put a message in; returns its id. A consumer that waits gets it at once."""
-        with self._at_work(queue) as (it, now):
-            return it.send(body, now=now, headers=headers, delay=delay)
+        it = self._find(queue)
+        try:
+            return it.send(
+                body, now=self._clock(), headers=headers, delay=delay, ttl=ttl, group=group, dedup_id=dedup_id
+            )
+        finally:
+            self._settle(it)
 
     async def receive(
         self,
@@ -124,28 +147,38 @@ class Broker:
         """Lease up to `max_messages`; if none is ready, wait up to `wait` seconds for the first one."""
 
         def attempt() -> list[Lease]:
-            with self._at_work(queue) as (it, now):
+            try:
                 return it.receive(
-                    now=now,
+                    now=self._clock(),
                     max_messages=max_messages,
                     visibility_timeout=visibility_timeout,
                     consumer=consumer,
                 )
+            finally:
+                self._settle(it)
 
-        self._find(queue)
+        it = self._find(queue)
         wait = seconds("wait", wait)
         line = self._lines.setdefault(queue, WaitingLine())
         return await line.first(attempt, wait=0.0 if self._closed else wait)
 
     def ack(self, queue: str, receipt: str) -> None:
         """The message is done with: remove it."""
-        with self._at_work(queue) as (it, now):
-            it.ack(receipt, now=now)
+        it = self._find(queue)
+        try:
+            it.ack(receipt, now=self._clock())
+        finally:
+            self._settle(it)
 
     def nack(self, queue: str, receipt: str, *, delay: float = 0.0, reason: str = "") -> None:
         """Give the message back, to be received again after `delay` seconds."""
         with self._at_work(queue) as (it, now):
             it.nack(receipt, now=now, delay=delay, reason=reason)
+
+    def release(self, queue: str, receipt: str) -> None:
+        """Give the message back unhandled: this delivery does not count."""
+        with self._at_work(queue) as (it, now):
+            it.release(receipt, now=now)
 
     def reject(self, queue: str, receipt: str, reason: str) -> None:
         """Dead-letter the message at once."""
@@ -199,15 +232,13 @@ class Broker:
         if self._closed:
             return
         for queue in queues:
-            self._alarm.no_later_than(queue.next_deadline())
-            self._wake(queue)
-            if queue.dead_letter_queue is not None:
-                self._wake(queue.dead_letter_queue)
-
-    def _wake(self, queue: WorkQueue) -> None:
-        line = self._lines.get(queue.name)
-        if line and queue.ready:
-            line.wake(queue.ready)
+            touched: WorkQueue | None = queue
+            while touched is not None:  # and where its dead letters went, and theirs
+                self._alarm.no_later_than(touched.next_deadline())
+                line = self._lines.get(touched.name)
+                if line and touched.ready:
+                    line.wake(touched.ready)
+                touched = touched.dead_letter_queue
 
     def _sweep(self) -> None:
         """The alarm rang: let every queue do what is due."""
@@ -242,8 +273,5 @@ class Broker:
 
 
 def _settings(queue: WorkQueue) -> dict[str, Any]:
-    return {
-        "visibility_timeout": queue.visibility_timeout,
-        "max_receive_count": queue.max_receive_count,
-        "dead_letter_queue": queue.dead_letter_queue.name if queue.dead_letter_queue else None,
-    }
+    dead_letter_queue = queue.dead_letter_queue.name if queue.dead_letter_queue else None
+    return {**queue.settings.to_json(), "dead_letter_queue": dead_letter_queue}

@@ -24,7 +24,7 @@ class Delivery:
     """A message in your hands until `lease_until` (seconds on the broker's clock).
 
     `receive_count` above 1 says that somebody had it before you: it may have been handled already. Each
-    of the four methods raises StaleReceipt if the lease is over; the message may be in other hands then.
+    of the five methods raises StaleReceipt if the lease is over; the message may be in other hands then.
     """
 
     message: Message
@@ -50,6 +50,10 @@ class Delivery:
     async def nack(self, delay: float = 0.0, reason: str = "") -> None:
         """Not done: give it back, to be received again after `delay` seconds. `reason` is for its death."""
         await self.queue.ask("nack", {"receipt": self.receipt, "delay": delay, "reason": reason})
+
+    async def release(self) -> None:
+        """Not begun: give it back as if it had not been received. For what was fetched ahead."""
+        await self.queue.ask("release", {"receipt": self.receipt})
 
     async def reject(self, reason: str) -> None:
         """Never to be done: dead-letter it at once, with `reason`."""
@@ -82,9 +86,27 @@ class Queue:
         """One operation of operations.py on this queue; the methods below say it better."""
         return await self._call(self.name, operation, arguments)
 
-    async def send(self, body: Any, *, headers: Mapping[str, str] | None = None, delay: float = 0.0) -> int:
-        """Put `body` (a JSON value) into the queue, hidden for `delay` seconds. Returns the message's id."""
+    async def send(
+        self,
+        body: Any,
+        *,
+        headers: Mapping[str, str] | None = None,
+        delay: float = 0.0,
+        ttl: float | None = None,
+        group: str | None = None,
+        dedup_id: str | None = None,
+    ) -> int:
+        """Put `body` (a JSON value) into the queue, hidden for `delay` seconds. Returns the message's id.
+
+        ttl         seconds; if nobody received it by then, it dies ("expired")
+        group       messages of one group are delivered one after the other, in order
+        dedup_id    sent again within the queue's dedup_window, nothing is stored, and the first id returned
+
+        QueueFull if it has max_length messages and its overflow is "reject": wait, and send again.
+        """
         arguments = {"body": body, "headers": dict(headers or {}), "delay": delay}
+        asked = {"ttl": ttl, "group": group, "dedup_id": dedup_id}
+        arguments |= {name: value for name, value in asked.items() if value is not None}
         message_id: int = (await self.ask("send", arguments))["id"]
         return message_id
 

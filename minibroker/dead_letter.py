@@ -10,13 +10,16 @@ Source    RabbitMQ documentation, "Dead Letter Exchanges" (x-death: one entry a 
           (without a destination, each message to its original source).
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from minibroker.arguments import whole_number
+from minibroker.delivery_states import State
 from minibroker.errors import InvalidArgument
 from minibroker.message import Death, Message, Reason
+from minibroker.settings import Overflow
 
 if TYPE_CHECKING:
     from minibroker.work_queue import WorkQueue
@@ -33,7 +36,7 @@ def with_death(
             death = replace(death, count=earlier.count + 1, first_at=earlier.first_at)
         else:
             others.append(earlier)
-    return replace(message, deaths=(death, *others))
+    return message._replace(deaths=(death, *others))
 
 
 def leave(message: Message, receive_count: int) -> Message:
@@ -43,7 +46,9 @@ def leave(message: Message, receive_count: int) -> Message:
     that slept through death and redrive would fit the new lease, and its late ack would remove a
     message that somebody else is at.
     """
-    return replace(message, past_receives=message.past_receives + receive_count) if receive_count else message
+    if not receive_count:
+        return message
+    return message._replace(past_receives=message.past_receives + receive_count)
 
 
 def origin(message: Message, *, held_by: str) -> str | None:
@@ -66,9 +71,11 @@ def redrive(
     limit   at most so many: redrive one, look, then the rest
     match   only those for which match(message) is true
 
-    Only what is ready moves; what somebody has leased, to look at it, stays. `find` turns a name into
-    a queue and raises if there is none: then nothing has moved. Each message gets the last place there
-    and a receive count of 0. Fix the cause first: without that, redrive is a loop with a number on it.
+    Only what is ready moves; what somebody has leased, to look at it, stays, and its group with it.
+    What finds no room in a queue that refuses when full stays, too. `find` turns a name into a queue and
+    raises if there is none: then nothing has moved. Each message gets the last place there (so a group
+    keeps its order, behind what went on without it), a receive count of 0 and the ttl of that queue.
+    Fix the cause first: without that, redrive is a loop with a number on it.
     """
     if limit is not None:
         whole_number("limit", limit, at_least=1)
@@ -77,17 +84,26 @@ def redrive(
             f"redrive from {to!r} to itself would move nothing: name another queue, or none"
         )
     target = None if to is None else find(to)
+    held = {m.group for s in (State.IN_FLIGHT, State.DELAYED) for m in source.peek(now=now, state=s)}
     moved: dict[int, WorkQueue] = {}
+    arriving: Counter[str] = Counter()
     for message in source.peek(now=now):
         if limit is not None and len(moved) == limit:
             break
+        if message.group is not None and message.group in held:
+            continue
         if match is not None and not match(message):
             continue
         came_from = origin(message, held_by=source.name)
-        if target is not None:
-            moved[message.id] = target
-        elif came_from is not None:
-            moved[message.id] = find(came_from)
+        goes_to = target or (find(came_from) if came_from is not None else None)
+        if goes_to is not None and _has_room(goes_to, more_than=arriving[goes_to.name]):
+            moved[message.id] = goes_to
+            arriving[goes_to.name] += 1
     for message in source.withdraw(moved):
-        moved[message.id].adopt(message, redriven_from=source.name)
+        moved[message.id].adopt(message, now=now, redriven_from=source.name)
     return moved
+
+
+def _has_room(queue: "WorkQueue", *, more_than: int) -> bool:
+    room = queue.room()
+    return room is None or queue.settings.overflow != Overflow.REJECT or room > more_than

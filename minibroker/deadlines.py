@@ -44,6 +44,8 @@ class Deadlines:
 
     def pop_due(self, now: float) -> Deadline | None:
         """Take out the first deadline that counts, if it is due by `now`."""
+        if not self._heap or self._heap[0][0] > now:  # not even one that no longer counts
+            return None
         first = self.earliest()
         if first is None or first[0] > now:
             return None

@@ -18,10 +18,10 @@ class State(StrEnum):
 
     NEW = "new"  # not yet in a queue
     DELAYED = "delayed"  # in the queue, hidden until its delay is over
-    READY = "ready"  # the next receive may take it
+    READY = "ready"  # the next receive may take it (if it is the first of its group)
     IN_FLIGHT = "in_flight"  # leased to a consumer, hidden until acked or until the lease ends
     DONE = "done"  # acked: gone for good
-    DEAD = "dead"  # given up here: it waits in the dead-letter queue (where it is READY), if there is one
+    DEAD = "dead"  # given up here: it waits in the dead-letter queue (where it is READY), if it went to one
 
 
 class Event(StrEnum):
@@ -38,6 +38,9 @@ class Event(StrEnum):
     EXPIRE = "expire"  # visibility_timeout passed, no ack
     EXHAUST = "exhaust"  # nacked or expired, and it was the last of max_receive_count deliveries
     REJECT = "reject"
+    RELEASE = "release"  # given back unhandled: as if it had not been received
+    LAPSE = "lapse"  # its time to live is over
+    OVERFLOW = "overflow"  # pushed out of a full queue by a younger one
     REDRIVE = "redrive"
 
 
@@ -54,6 +57,9 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.IN_FLIGHT, Event.EXPIRE): State.READY,
     (State.IN_FLIGHT, Event.EXHAUST): State.DEAD,
     (State.IN_FLIGHT, Event.REJECT): State.DEAD,
+    (State.IN_FLIGHT, Event.RELEASE): State.READY,
+    (State.READY, Event.LAPSE): State.DEAD,
+    (State.READY, Event.OVERFLOW): State.DEAD,
     (State.DEAD, Event.REDRIVE): State.READY,
 }
 

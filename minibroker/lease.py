@@ -7,15 +7,14 @@ Not here  Who gets a lease, and what ends it (work_queue.py).
 Source    Amazon SQS Developer Guide, "Queue and message identifiers", receipt handle.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from minibroker.arguments import text
 from minibroker.errors import InvalidArgument
 from minibroker.message import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(NamedTuple):
     """One delivery: this message is yours until `until` (seconds on the queue's clock).
 
     `receive_count` is 1 at the first delivery. `receipt` is what ack, nack, reject and

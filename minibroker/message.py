@@ -9,16 +9,23 @@ Source    RabbitMQ documentation, "Dead Letter Exchanges", the x-death header.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})  # one for all messages that have none
 
 
 class Reason(StrEnum):
-    """Why a message was dead-lettered: RabbitMQ's words, but its `delivery_limit` under SQS's name."""
+    """Why a message was dead-lettered: RabbitMQ's words, but two of them under our settings' names:
+    its `delivery_limit` is max_receive_count (SQS), its `maxlen` max_length.
+    """
 
     MAX_RECEIVE_COUNT = "max_receive_count"  # delivered that often, never acked
     REJECTED = "rejected"  # a consumer said: never again
+    EXPIRED = "expired"  # its time to live was over before anybody received it
+    MAX_LENGTH = "max_length"  # pushed out of a full queue by a younger one
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +41,28 @@ class Death:
     error: str = ""  # what the consumer said last (nack's or reject's reason); "" if it never spoke
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What was sent, under the id that the broker gave it.
 
     `body` is any JSON value. `headers` are strings, for what is not the body's business (a trace, a
     schema). `enqueued_at` is when it was first sent, in seconds on the broker's clock; dead-lettering and
     redrive keep it (as SQS standard queues do). `past_receives` counts deliveries before it came to this
-    queue: receive_count starts anew there, receipts must not.
+    queue: receive_count starts anew there, receipts must not. `group`: see fifo.py.
+
+    (A named tuple: as frozen as a frozen dataclass, and made in a third of the time.)
     """
 
     id: int
     body: Any
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = NO_HEADERS
     enqueued_at: float = 0.0
     deaths: tuple[Death, ...] = ()  # the newest first
     past_receives: int = 0
+    group: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The message as JSON values; `from_json` turns them back."""
-        return {
+        values = {
             "id": self.id,
             "body": self.body,
             "headers": dict(self.headers),
@@ -61,6 +70,7 @@ class Message:
             "deaths": [asdict(death) for death in self.deaths],
             "past_receives": self.past_receives,
         }
+        return values if self.group is None else {**values, "group": self.group}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Message":

@@ -34,8 +34,21 @@ async def perform(broker: "Broker", queue: str, operation: str, arguments: Any) 
     return await function(broker, queue, **arguments)
 
 
-async def _send(broker: "Broker", queue: str, *, body: Any, headers: Any = None, delay: Any = 0.0) -> Json:
-    return {"id": broker.send(queue, body, headers=headers, delay=delay)}
+async def _send(
+    broker: "Broker",
+    queue: str,
+    *,
+    body: Any,
+    headers: Any = None,
+    delay: Any = 0.0,
+    ttl: Any = None,
+    group: Any = None,
+    dedup_id: Any = None,
+) -> Json:
+    message_id = broker.send(
+        queue, body, headers=headers, delay=delay, ttl=ttl, group=group, dedup_id=dedup_id
+    )
+    return {"id": message_id}
 
 
 async def _receive(
@@ -60,6 +73,11 @@ async def _ack(broker: "Broker", queue: str, *, receipt: Any) -> Json:
 
 async def _nack(broker: "Broker", queue: str, *, receipt: Any, delay: Any = 0.0, reason: Any = "") -> Json:
     broker.nack(queue, receipt, delay=delay, reason=reason)
+    return {}
+
+
+async def _release(broker: "Broker", queue: str, *, receipt: Any) -> Json:
+    broker.release(queue, receipt)
     return {}
 
 
@@ -102,6 +120,7 @@ OPERATIONS: dict[str, Callable[..., Awaitable[Json]]] = {
     "receive": _receive,
     "ack": _ack,
     "nack": _nack,
+    "release": _release,
     "reject": _reject,
     "extend": _extend,
     "peek": _peek,

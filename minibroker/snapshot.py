@@ -7,7 +7,7 @@ Source    trio's statistics(); SQS's ApproximateNumberOfMessages...; for an alar
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 
@@ -26,15 +26,20 @@ class QueueSnapshot:
     visibility_timeout: float
     max_receive_count: int | None
     dead_letter_queue: str | None
+    blocked: int = 0  # ready, but behind another message of their group: not yet to be received
+    ttl: float | None = None
+    max_length: int | None = None
+    overflow: str = "reject"
 
     @property
     def depth(self) -> int:
         """All messages that the queue holds, visible or not."""
-        return self.ready + self.delayed + self.in_flight
+        return self.ready + self.blocked + self.delayed + self.in_flight
 
     def to_json(self) -> dict[str, Any]:
-        """The snapshot as JSON values; `from_json` turns them back."""
-        return asdict(self)
+        """The snapshot as JSON values, without what is at its default; `from_json` turns them back."""
+        defaults = {field.name: field.default for field in fields(self)}
+        return {name: value for name, value in asdict(self).items() if value != defaults[name]}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "QueueSnapshot":

@@ -31,7 +31,7 @@ PLACES = {
     "ready": (330.0, 206.0),
     "in_flight": (612.0, 206.0),
     "done": (820.0, 206.0),
-    "dead": (612.0, 360.0),
+    "dead": (612.0, 430.0),
 }
 WORDS = {"in_flight": "in flight", "done": "done", "dead": "dead letter"}
 # How a message stands at the end, as the end of a sentence.
@@ -135,8 +135,11 @@ def _move(event: Event, dies: bool) -> str | None:
             return None  # `dead`, which follows at once, is the move
         return "expire" if kind == "expired" else "nack_delayed" if event.get("delay") else "nack"
     if kind == "dead":
-        return "reject" if event.get("reason") == "rejected" else "exhaust"
-    return {"leased": "receive", "acked": "ack", "extended": "extend", "redriven": "redrive"}.get(kind)
+        return {"rejected": "reject", "expired": "lapse", "max_length": "overflow"}.get(
+            event.get("reason", ""), "exhaust"
+        )
+    moves = {"leased": "receive", "acked": "ack", "extended": "extend", "redriven": "redrive"}
+    return {**moves, "released": "release", "dropped": "overflow"}.get(kind)
 
 
 def _title(name: str, steps: Sequence[Step], moves: int) -> str:
@@ -245,7 +248,8 @@ def _label_at(
     away = 14.0
     if rising_right:  # a line like /
         return mx - away, my - 4 - 19 * (count - 1), "end"
-    if my > places.get("ready", (0, 0))[1]:  # a line like \, in the lower half: below it
+    lower_half = my > places.get("ready", (0, 0))[1]
+    if lower_half and not (both and x2 > x1):  # a line like \: below it
         return mx - away, my + 18, "end"
     return mx + away, my - 6 - 19 * (count - 1), "start"
 

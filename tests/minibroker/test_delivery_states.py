@@ -34,7 +34,7 @@ def test_no_other_move_than_those_of_the_table_is_possible():
 
 
 def test_an_illegal_move_names_the_state_and_what_is_allowed_there():
-    with pytest.raises(IllegalMove, match=r"is ready cannot ack; allowed: receive$"):
+    with pytest.raises(IllegalMove, match=r"is ready cannot ack; allowed: receive, lapse, overflow$"):
         next_state(State.READY, Event.ACK)
     with pytest.raises(IllegalMove, match=r"is done cannot ack; allowed: nothing more$"):
         next_state(State.DONE, Event.ACK)

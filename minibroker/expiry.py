@@ -1,0 +1,45 @@
+"""A time to live: what waits too long is not delivered any more.
+
+Idea      A message may have a ttl, and so may its queue; the lower wins, counted from the
+          moment when it came into this queue. It is over for a message when it *stands
+          at the head* with its time up. So an old message behind a younger one that is
+          still good waits until it is its turn: no receive can see the difference, and the
+          queue looks at one message instead of all.
+Corners   A lease is not cut short: who has the message may finish. Given back, it dies.
+          A delay longer than the ttl hides the message until it dies unseen.
+          Died of it or of anything else, it leaves its own ttl behind: a dead letter is kept,
+          unless the dead-letter queue has a ttl of its own.
+Source    RabbitMQ documentation, "Time-To-Live and Expiration": the lower of the two, and dead
+          letters lose theirs; there, too, only what reaches the head is expired.
+"""
+
+import math
+
+from minibroker.arguments import seconds
+from minibroker.entry import Entry
+from minibroker.ready_line import ReadyLine
+
+
+class Expiry:
+    """The end of each message's time, and when the head must go. Seconds on the queue's clock."""
+
+    def __init__(self, ttl: float | None, line: ReadyLine) -> None:
+        self._ttl = math.inf if ttl is None else ttl
+        self._line = line
+        self._any = False  # a queue that never held a message with an end need not look
+
+    def end(self, now: float, ttl: float | None = None) -> float:
+        """When a message with this `ttl` (None: none) that comes in now is over; inf for never."""
+        own = math.inf if ttl is None else seconds("ttl", ttl, above_zero=True)
+        lasts = min(own, self._ttl)
+        if lasts == math.inf:
+            return math.inf
+        self._any = True
+        return now + lasts
+
+    def head(self) -> Entry | None:
+        """The message at the head, if its time has an end."""
+        if not self._any:
+            return None
+        first = self._line.first()
+        return first if first is not None and first.expires_at < math.inf else None
