@@ -99,7 +99,7 @@ class Watchdog:
                 stored.connection.interrupt()  # a query can be endless too
         with self._lock:
             if self._free and thread.ident is not None:
-                _raise_in(thread.ident, ctypes.py_object(BrokenOff))
+                _raise_in(thread.ident, BrokenOff)
 
     # ---- for the thread that is watched --------------------------------------------------
 
@@ -109,7 +109,8 @@ class Watchdog:
             try:
                 with self._lock:
                     self._free = False
-                    _raise_in(threading.get_ident(), None)
+                for _ in range(10):  # what is on its way arrives here, where Python looks for it
+                    pass
                 sys.settrace(None)
                 return
             except BrokenOff:
@@ -121,8 +122,9 @@ class Watchdog:
             self._free = True
 
 
-def _raise_in(thread: int, exception: Any) -> None:
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), exception)
+def _raise_in(thread: int, exception: type[BaseException]) -> None:
+    # Never with NULL, to take one back: Python 3.11 then looks for it at every jump, for ever.
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(exception))
 
 
 def _raise_on_next_line(frame: FrameType | None) -> None:
