@@ -6,6 +6,7 @@
 #   make soak     the tests that count long
 #   make bench    measure against the budgets, side by side
 #   make exercises   generate exercises/ from solutions/
+#   make pictures    draw README's picture anew, from lesson 08's run
 #   make format   lay the code out
 #   make lock     resolve the dependencies anew into requirements.lock
 
@@ -20,7 +21,7 @@ else
   AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 endif
 
-.PHONY: help setup lab test soak bench exercises format lock
+.PHONY: help setup lab test soak bench exercises pictures format lock
 help:
 	@sed -n 's/^#   //p' Makefile
 
@@ -50,6 +51,9 @@ bench: setup
 
 exercises: setup
 	@$(VENV) -m classroom.grading.generate $(ARGS)
+
+pictures: setup
+	@$(VENV) -m classroom.pictures.hook lessons/pictures/hook.svg
 
 format: setup
 	@$(VENV) -m ruff format .
