@@ -27,6 +27,9 @@ waiting          consumers in line, and one alarm for all deadlines
 broker           queues by name, in one event loop
 operations       the same, as JSON
 client           a queue as a service sees it
+log_broker       topics and groups by name, in one event loop
+log_operations   the same, as JSON
+log_client       a topic, and a consumer of it, as a service sees them
 http             the broker as an ASGI app, and a client's side of it
 arguments        checked once, at the door
 errors           definite and indefinite
@@ -60,6 +63,7 @@ from minibroker.group_states import TRANSITIONS as GROUP_TRANSITIONS
 from minibroker.group_states import GroupEvent, GroupState
 from minibroker.http import BrokerApp, http_call
 from minibroker.lease import Lease
+from minibroker.log_client import Topic, TopicConsumer
 from minibroker.message import Death, Message, Reason
 from minibroker.partition import Partition
 from minibroker.record import Record
@@ -110,6 +114,8 @@ __all__ = [
     "StaleGeneration",
     "StaleReceipt",
     "State",
+    "Topic",
+    "TopicConsumer",
     "TopicExists",
     "TopicLog",
     "WorkQueue",

@@ -20,6 +20,8 @@ from minibroker.client import Queue
 from minibroker.delivery_states import State
 from minibroker.errors import InvalidArgument, NoSuchQueue, QueueExists
 from minibroker.lease import Lease
+from minibroker.log_broker import LogBroker
+from minibroker.log_client import Topic
 from minibroker.message import Message
 from minibroker.snapshot import QueueSnapshot
 from minibroker.waiting import Alarm, WaitingLine
@@ -43,6 +45,7 @@ class Broker:
         self._lines: dict[str, WaitingLine] = {}
         self._alarm = Alarm(clock, self._sweep)
         self._closed = False
+        self.logs = LogBroker(clock=clock, observer=observer)
 
     # -- queues -----------------------------------------------------------------------------------
 
@@ -106,9 +109,20 @@ class Broker:
         """
         return await operations.perform(self, queue, operation, arguments)
 
+    # -- topics: all else of them is in log_broker.py --------------------------------------------------
+
+    def create_topic(self, name: str, *, partitions: int = 1, **cleanup: Any) -> Topic:
+        """Make a topic; `cleanup` are the fields of Cleanup: `retention=3600`, `compact=True`..."""
+        return self.logs.create_topic(name, partitions=partitions, **cleanup)
+
+    def topic(self, name: str, *, consumer: str = "") -> Topic:
+        """The client of a topic in this process, for a consumer of that name."""
+        return self.logs.topic(name, consumer=consumer)
+
     def close(self) -> None:
         """Stop the timer and send waiting consumers home. Messages stay; from now on no receive waits."""
         self._closed = True
+        self.logs.close()
         self._alarm.stop()
         for line in self._lines.values():
             line.dissolve()

@@ -100,6 +100,32 @@ class ConsumerGroup:
         """Who is in it, and what each owns (in a rebalance: owned before)."""
         return {name: member.owns for name, member in sorted(self._members.items())}
 
+    def configure(self, *, assignor: str, session_timeout: float, rebalance_timeout: float) -> None:
+        """The settings that a member comes with: the first one's are taken, the others must say the same."""
+        wanted = ConsumerGroup(
+            self.name,
+            self._find,
+            assignor=assignor,
+            session_timeout=session_timeout,
+            rebalance_timeout=rebalance_timeout,
+        )
+        if self._members and wanted.settings != self.settings:
+            raise InvalidArgument(
+                f"group {self.name!r} runs with {self.settings}, and a member came with "
+                f"{wanted.settings}: all members must say the same"
+            )
+        self.assignor, self._assign = assignor, wanted._assign
+        self.session_timeout, self.rebalance_timeout = wanted.session_timeout, wanted.rebalance_timeout
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Assignor and timeouts (seconds)."""
+        return {
+            "assignor": self.assignor,
+            "session_timeout": self.session_timeout,
+            "rebalance_timeout": self.rebalance_timeout,
+        }
+
     # -- the life of a member, in order ------------------------------------------------------------
 
     def join(self, member: str, topics: list[str], *, now: float) -> None:

@@ -4,7 +4,7 @@ Idea      POST /queues/{name}/{operation} with a JSON object; the answer is a JS
           A refusal is a status and {"error": code, "message": sentence}, which the client
           turns back into the same typed error. An answer that is not whole is NoAnswer:
           no answer is not "no".
-          GET /queues lists the queues, GET /queues/{name} shows one.
+          GET /queues lists the queues, GET /queues/{name} shows one. /topics likewise.
 Not here  A server and an HTTP client: any ASGI server runs BrokerApp, and any client posts
           for http_call. Authentication: none, so listen on 127.0.0.1.
 Source    The ASGI specification 3.0, HTTP and lifespan. Amazon SQS, for a queue over HTTP.
@@ -14,10 +14,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from minibroker.arguments import from_json, queue_name, to_json
+from minibroker.arguments import from_json, queue_name, to_json, topic_name
 from minibroker.broker import Broker
 from minibroker.client import Call
 from minibroker.errors import BrokerError, BrokerFault, InvalidArgument, NoAnswer, error_from_code
+from minibroker.log_operations import LOG_OPERATIONS, WAITING
 from minibroker.operations import OPERATIONS
 
 Scope = MutableMapping[str, Any]
@@ -31,6 +32,13 @@ STATUS = {
     "queue_exists": 409,
     "stale_receipt": 409,
     "queue_full": 507,
+    "no_such_topic": 404,
+    "topic_exists": 409,
+    "offset_out_of_range": 416,
+    "out_of_order_sequence": 409,
+    "fenced_member": 409,
+    "stale_generation": 409,
+    "group_not_empty": 409,
 }
 MAX_BODY = 256 * 1024  # bytes: for long the largest message of Amazon SQS
 
@@ -79,7 +87,8 @@ class BrokerApp:
         except _Refused as refusal:
             await _reply(send, refusal.status, _error(InvalidArgument.code, refusal), **refusal.headers)
         except BrokerError as error:
-            await _reply(send, STATUS.get(error.code, 500), _error(error.code, error))
+            content = {**error.details, **_error(error.code, error)}
+            await _reply(send, STATUS.get(error.code, 500), content)
         except Exception:  # a bug: the client learns that much, the server's log all of it
             fault = BrokerFault("the broker failed while doing this; whether it was done is not known")
             await _reply(send, 500, _error(fault.code, fault))
@@ -97,18 +106,31 @@ class BrokerApp:
             case ["", "queues", name, operation] if operation in OPERATIONS:
                 _expect(method, "POST")
                 arguments = from_json(await self._body(receive) or b"{}")
-                return await self._perform(name, operation, arguments, receive)
-            case ["", "queues", _, operation]:
-                there_are = ", ".join(OPERATIONS)
+                return await self._perform(self.broker.call, name, operation, arguments, receive)
+            case ["", "topics"]:
+                _expect(method, "GET")
+                return {"topics": self.broker.logs.names()}
+            case ["", "topics", name]:
+                _expect(method, "GET")
+                return await self.broker.logs.call(name, "describe", {})
+            case ["", "topics", name, operation] if operation in LOG_OPERATIONS:
+                _expect(method, "POST")
+                arguments = from_json(await self._body(receive) or b"{}")
+                return await self._perform(self.broker.logs.call, name, operation, arguments, receive)
+            case ["", "queues" | "topics" as kind, _, operation]:
+                there_are = ", ".join(OPERATIONS if kind == "queues" else LOG_OPERATIONS)
                 raise _Refused(404, f"no operation {operation[:40]!r}; there are: {there_are}")
             case _:
-                raise _Refused(404, "there are: /queues, /queues/NAME, /queues/NAME/OPERATION")
+                raise _Refused(404, "there are: /queues, /queues/NAME, /queues/NAME/OPERATION, /topics...")
 
-    async def _perform(self, queue: str, operation: str, arguments: Any, receive: Receive) -> dict[str, Any]:
+    async def _perform(
+        self, call: Call, name: str, operation: str, arguments: Any, receive: Receive
+    ) -> dict[str, Any]:
         """Do it. A long poll ends when its client hangs up: a message must not be leased to nobody."""
-        if not (operation == "receive" and isinstance(arguments, dict) and arguments.get("wait")):
-            return await self.broker.call(queue, operation, arguments)
-        polling = asyncio.ensure_future(self.broker.call(queue, operation, arguments))
+        may_wait = operation == "receive" or operation in WAITING
+        if not (may_wait and isinstance(arguments, dict) and arguments.get("wait")):
+            return await call(name, operation, arguments)
+        polling = asyncio.ensure_future(call(name, operation, arguments))
         hanging_up = asyncio.ensure_future(_hang_up(receive))
         try:
             await asyncio.wait({polling, hanging_up}, return_when=asyncio.FIRST_COMPLETED)
@@ -155,16 +177,16 @@ async def _reply(send: Send, status: int, content: dict[str, Any], **headers: st
     await send({"type": "http.response.body", "body": body})
 
 
-def http_call(post: Post) -> Call:
-    """A client's `call` over HTTP: `Queue("charges", http_call(post))`.
+def http_call(post: Post, *, kind: str = "queue") -> Call:
+    """A client's `call` over HTTP: `Queue("charges", http_call(post))`; for a Topic say kind="topic".
 
     `post(path, body)` sends a POST to the broker and returns (status, body). It raises BrokerUnreachable if
     nobody listens there, NoAnswer if no answer came in time. An answer that is not whole, or not the
     broker's (a proxy's, say), is NoAnswer too.
     """
 
-    async def call(queue: str, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        path = f"/queues/{queue_name(queue)}/{operation}"
+    async def call(name: str, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        path = f"/{kind}s/{queue_name(name) if kind == 'queue' else topic_name(name)}/{operation}"
         status, body = await post(path, to_json(arguments).encode())
         try:
             answer = from_json(body)
@@ -173,9 +195,9 @@ def http_call(post: Post) -> Call:
         if status == 200 and isinstance(answer, dict):
             return answer
         if isinstance(answer, dict) and isinstance(answer.get("error"), str):
-            raise error_from_code(answer["error"], str(answer.get("message", "")))
+            raise error_from_code(answer["error"], str(answer.get("message", "")), answer)
         raise NoAnswer(
-            f"{operation} on queue {queue!r}: status {status} and {len(body)} bytes that are no answer of a "
+            f"{operation} on {kind} {name!r}: status {status} and {len(body)} bytes that are no answer of a "
             f"broker; it may have been done or not"
         )
 

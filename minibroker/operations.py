@@ -30,7 +30,7 @@ async def perform(broker: "Broker", queue: str, operation: str, arguments: Any) 
             f"the arguments of {operation} are a JSON object; got a {type(arguments).__name__}"
         )
     function = OPERATIONS[operation]
-    _check_names(operation, function, arguments)
+    check_names(operation, function, arguments)
     return await function(broker, queue, **arguments)
 
 
@@ -138,7 +138,7 @@ def _lease_to_json(lease: Lease) -> Json:
     }
 
 
-def _check_names(operation: str, function: Callable[..., Any], arguments: Json) -> None:
+def check_names(operation: str, function: Callable[..., Any], arguments: Json) -> None:
     """Is each argument one that the operation takes, and is none missing? Say it in words if not."""
     takes = {
         name: parameter

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import httpx
 
     from minibroker.client import Queue
+    from minibroker.log_client import Topic
 
 Row: TypeAlias = dict[str, Any]
 
@@ -57,6 +58,10 @@ class Node(Protocol):
 
     def queue(self, name: str) -> Queue:
         """A queue of the broker, reached over the network like all else."""
+        ...
+
+    def topic(self, name: str) -> Topic:
+        """A topic of the broker's log; consumers made from it have this node's name."""
         ...
 
     def database(self, name: str | None = None) -> Database:

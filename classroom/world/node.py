@@ -11,6 +11,7 @@ from classroom.world.storage import WorldDatabase
 from minibroker.client import Queue
 from minibroker.errors import BrokerUnreachable, NoAnswer
 from minibroker.http import http_call
+from minibroker.log_client import Topic
 
 if TYPE_CHECKING:
     import httpx
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from classroom.world.world import World
 
 BROKER = "broker"  # the service that node.queue() talks to
-BROKER_TIMEOUT = 5.0  # seconds for a broker's answer; a receive that waits gets these on top
-LONGEST_WAIT = 20.0  # seconds a receive may wait for a message, as with SQS
+BROKER_TIMEOUT = 5.0  # seconds for a broker's answer; what may wait there gets more
+WAITING = ("/receive", "/fetch", "/sync")  # what may wait at the broker
+LONGEST_WAIT = 20.0  # seconds that a receive, fetch or sync may wait, as with SQS
 
 
 class WorldNode:
@@ -44,6 +46,9 @@ class WorldNode:
     def queue(self, name: str) -> Queue:
         return Queue(name, http_call(self._post_to_broker), consumer=self.name)
 
+    def topic(self, name: str) -> Topic:
+        return Topic(name, http_call(self._post_to_broker, kind="topic"), consumer=self.name)
+
     def database(self, name: str | None = None) -> WorldDatabase:
         stored = self._world.database(name or self.name)
         return WorldDatabase(
@@ -62,7 +67,7 @@ class WorldNode:
             self._world.write(self.name, kind, **data)
 
     async def _post_to_broker(self, path: str, body: bytes) -> tuple[int, bytes]:
-        timeout = BROKER_TIMEOUT + (LONGEST_WAIT if path.endswith("/receive") else 0)
+        timeout = BROKER_TIMEOUT + (LONGEST_WAIT if path.endswith(WAITING) else 0)
         request = Request("POST", path, ((b"content-type", b"application/json"),), body)
         try:
             reply = await self._world.network.exchange(self._process, BROKER, request, timeout=timeout)
