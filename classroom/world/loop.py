@@ -20,7 +20,7 @@ import inspect
 import linecache
 import os
 import sysconfig
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any, NoReturn
@@ -304,29 +304,36 @@ class VirtualLoop(WorldLoop):
 
 
 def _close(task: asyncio.Task[Any]) -> None:
-    coroutine = task.get_coro()
-    if not task.done() and inspect.iscoroutine(coroutine):
-        try:
+    if task.done():
+        return
+    awaited = list(_awaited(task.get_coro()))
+    try:
+        for coroutine in awaited:
             _close_what_never_began(coroutine)
-            coroutine.close()
-        except BaseException:  # a `finally` that awaits, an `except BaseException` that goes on
-            pass
-        if inspect.getcoroutinestate(coroutine) != inspect.CORO_CLOSED:
+        awaited[0].close()
+    except BaseException:  # a `finally` that awaits, an `except BaseException` that goes on
+        pass
+    for coroutine in awaited:
+        if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) != inspect.CORO_CLOSED:
             # Collected, it would be asked again, and without a loop to wait in might go round for ever.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
 
 
+def _awaited(coroutine: Any) -> Iterator[Any]:
+    """The coroutine, the one that it awaits, and so on to the innermost."""
+    while coroutine is not None:
+        yield coroutine
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "ag_await", None)
+
+
 def _close_what_never_began(coroutine: Any) -> None:
-    """Coroutines in the hands of this one, or of those that it awaits: Python would warn of each."""
+    """Coroutines in the hands of this one: Python would warn of each."""
     frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
     for value in list(frame.f_locals.values()) if frame is not None else ():
         for each in value if isinstance(value, list | tuple) else (value,):
             if inspect.iscoroutine(each) and inspect.getcoroutinestate(each) == inspect.CORO_CREATED:
                 _close_what_never_began(each)
                 each.close()
-    awaited = getattr(coroutine, "cr_await", None) or getattr(coroutine, "ag_await", None)
-    if awaited is not None:
-        _close_what_never_began(awaited)
 
 
 def is_library(filename: str) -> bool:
@@ -341,12 +348,10 @@ def _is_dead(handle: Any) -> bool:
 
 def _where(task: asyncio.Task[Any]) -> str:
     """The innermost line of the learner's own code in which a task waits."""
-    awaited: Any = task.get_coro()
-    best = f"waits in {getattr(awaited, '__qualname__', awaited)}"
-    while awaited is not None:
+    best = f"waits in {getattr(task.get_coro(), '__qualname__', task.get_coro())}"
+    for awaited in _awaited(task.get_coro()):
         frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
         if frame is not None and not is_library(frame.f_code.co_filename):
             line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
             best = f"waits in {frame.f_code.co_name}(), line {frame.f_lineno}: {line}"
-        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "ag_await", None)
     return best
