@@ -1,30 +1,23 @@
 """The README's picture: the night of lesson 08 as a film of ten seconds.
 
 Idea      A message is leased to a worker that stands still; the lease runs out; another worker is
-          given it, and pays; the first one wakes, and pays again. Whatever the run knows (who, what,
-          when, how much) is taken from its history; the film only says when each of it is shown.
-          ``python -m classroom.pictures.hook lessons/pictures/hook.svg`` makes the file again. It
-          runs lesson 08's own cells, so the picture is of the night that the lesson shows.
+          given it, and pays; the first one wakes, and pays again. The film only says when each of
+          that is shown: who, what, when and how much are the run's (hook_night.py).
+          ``python -m classroom.pictures.hook lessons/pictures/hook.svg`` makes the file again.
 Not here  How a drawing moves without a script (film.py). Any other story: this film has one plot.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from classroom.pictures import svg
-from classroom.pictures.facts import deliveries, order_of, seconds, times
+from classroom.pictures.facts import seconds, times
 from classroom.pictures.film import FADE, Film, Pose
+from classroom.pictures.hook_night import LESSON, Night, alt, lessons_run, money, night_of, wall
 from classroom.pictures.palette import look
-from classroom.pictures.picture import history_of
-
-LESSON = Path("lessons", "08_dead_letters.ipynb")
-LAST_CELL = "the-pause"  # after it, the lesson's `run` is the night
-NIGHT = "02:14"  # the lesson's word for the moment at which its run begins
 
 WIDTH, HEIGHT = 600, 404
 ROUND, STILL = 16.0, 14.5  # seconds of one round of the film, and the moment shown where nothing moves
@@ -34,52 +27,6 @@ QUEUE, CARD = (20, 82, 112, 204), (446, 82, 134, 204)  # left, top, width, heigh
 WORKERS = ((186, 82, 196, 96), (186, 190, 196, 96))
 WAITS = 190  # how far down a message waits in the queue
 HELD = (56, 65)  # where in a worker's box its message lies
-
-
-@dataclass(frozen=True, slots=True)
-class Night:
-    """What the film tells, out of a history. Times are seconds of the run, amounts are cents."""
-
-    queue: str
-    order: str
-    workers: tuple[str, str]  # who received it first, who received it again
-    leases: tuple[float, float]  # when
-    lease: float  # how long the first one was to last
-    expired: float
-    pause: float
-    woke: float
-    charges: tuple[tuple[float, str, int], tuple[float, str, int]]  # when, for which worker, how much
-    crashes: int
-
-
-def night_of(run: Any) -> Night:
-    """The story in a run. Raises ValueError if it is another one."""
-    history = history_of(run)
-    given = deliveries(history)
-    pauses = [event for event in history if event.kind == "pause"]
-    woken = [event for event in history if event.kind == "resume"]
-    sent = next((event for event in history if event.kind == "sent"), None)
-    order = order_of(sent["body"]) if sent else None
-    charges, caller = [], ""
-    for event in history:
-        if event.kind == "arrive":
-            caller = str(event["caller"])
-        elif event.kind == "charge" and str(event["order"]) == order and not event["repeated"]:
-            charges.append((event.at, caller, int(event["amount"])))
-    fits = (len(given), len(pauses), len(woken), len(charges)) == (2, 1, 1, 2)
-    first, again = given if fits else (None, None)
-    if not first or not again or order is None or first.until is None or first.ended_at is None:
-        raise ValueError("this film is of one message, two deliveries, one pause and two charges")
-    who = (first.consumer, again.consumer)
-    if pauses[0].node != first.consumer or [charge[1] for charge in charges] != [who[1], who[0]]:
-        raise ValueError("this film is of a first worker that pauses and pays last")
-    return Night(
-        queue=first.queue, order=order, workers=who, leases=(first.leased, again.leased),
-        lease=first.until - first.leased, expired=first.ended_at, pause=float(pauses[0]["lasts"]),
-        woke=woken[0].at, charges=(charges[0], charges[1]),
-        crashes=sum(event.kind == "crash" for event in history),
-    )  # fmt: skip
-
 
 # The moments of the film, in its seconds. Between LAPSE and OVER, and NEXT and WAKES, the night runs fast.
 RECEIVED, STANDS, LAPSE, OVER = 1.7, 2.5, 3.0, 5.2
@@ -103,31 +50,7 @@ def hook(run: Any) -> str:
     return svg.document(WIDTH, HEIGHT, body, title=title, desc=alt(night)) + "\n"
 
 
-def alt(night: Night) -> str:
-    """What the film shows, for those who do not see it."""
-    one, two = night.workers
-    (first, _, paid), (second, _, more) = night.charges
-    return (
-        f"A film. {one} receives order {night.order} on a lease of {seconds(night.lease)}, "
-        f"and stands still for {seconds(night.pause)}. After {seconds(night.expired)} the lease is over, "
-        f"{two} receives the order and charges {_money(paid)} at {seconds(first)}. "
-        f"{one} wakes and charges {_money(more)} again at {seconds(second)}. "
-        f"Ada paid {times(len(night.charges))}."
-    )
-
-
 # -- the parts of the drawing -------------------------------------------------------------
-
-
-def _money(cents: int) -> str:
-    return f"{cents / 100:.2f}"
-
-
-def _wall(at: float) -> str:
-    """A moment of the run on the clock of that night."""
-    hours, minutes = map(int, NIGHT.split(":"))
-    whole = hours * 3600 + minutes * 60 + int(at)
-    return f"{whole // 3600 % 24:02}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def _clock(night: Night, film: Film) -> str:
@@ -135,7 +58,7 @@ def _clock(night: Night, film: Film) -> str:
     high, size = 40, 34
     begin, over, end = int(night.leases[0]), int(night.expired), int(night.charges[1][0])
     column = "".join(
-        svg.text(0, 31 + high * (at - begin), _wall(at), size=size, bold=True, mono=True)
+        svg.text(0, 31 + high * (at - begin), wall(at), size=size, bold=True, mono=True)
         for at in range(begin, end + 1)
     )
     rolled = film.move(
@@ -196,6 +119,9 @@ def _worker(night: Night, film: Film, number: int) -> str:
         )
         parts.append(film.seen(hatched, STANDS, WAKES))
     parts.append(_lease(film, number))
+    paid = next(at for at, who, _ in night.charges if who == name)
+    receipt = svg.text(x + 14, y + 70, f"paid at {wall(paid)}", size=SMALL)
+    parts.append(film.seen(receipt, (PAID_AGAIN, PAID)[number] + 0.3))
     return "".join(parts)
 
 
@@ -251,7 +177,7 @@ def _pays(night: Night, film: Film, number: int, when: float) -> str:
     charge = next(each for each in night.charges if each[1] == night.workers[number])
     colour = look(charge[1]).colour
     start, end = (left + wide - 50, top + HELD[1]), (CARD[0] + CARD[2] / 2, _row(night, charge))
-    coin = _token(_money(charge[2]), f"{colour}-tint", colour)
+    coin = _token(money(charge[2]), f"{colour}-tint", colour)
     return film.move(
         coin,
         Pose(when - 0.9, *start, seen=0),
@@ -277,11 +203,11 @@ def _card(night: Night, film: Film) -> str:
     for charge, since in zip(night.charges, (PAID, PAID_AGAIN), strict=True):
         at, who = _row(night, charge), look(charge[1])
         row = svg.shape(who.shape, x + 24, at, 8, fill=f"{who.colour}-fill")
-        row += svg.text(x + wide - 16, at + 8, _money(charge[2]), size=23, anchor="end", bold=True)
+        row += svg.text(x + wide - 16, at + 8, money(charge[2]), size=23, anchor="end", bold=True)
         parts.append(film.seen(row, since))
     sum_ = svg.line(x + 14, y + 144, x + wide - 14, y + 144, "vermillion", 3)
     sum_ += svg.text(
-        x + wide - 16, y + 178, _money(total), size=25, anchor="end", bold=True, fill="vermillion-text"
+        x + wide - 16, y + 178, money(total), size=25, anchor="end", bold=True, fill="vermillion-text"
     )
     sum_ += svg.rect(x, y, wide, high, stroke="vermillion", rx=14, stroke_width=5)
     parts.append(film.seen(sum_, TWICE))
@@ -296,8 +222,8 @@ def _captions(night: Night, film: Film) -> str:
         (0.9, f"{one} receives it: leased for {seconds(night.lease)}."),
         (STANDS, f"{one} stands still for {seconds(night.pause)}."),
         (OVER, f"The lease is over. Order {night.order} comes again."),
-        (AGAIN - 0.2, f"{two} charges {_money(paid)}."),
-        (WAKES, f"{one} wakes, and charges {_money(more)}."),
+        (AGAIN - 0.2, f"{two} charges {money(paid)}."),
+        (WAKES, f"{one} wakes, and charges {money(more)}."),
     ]
     ends = [since for since, _ in told[1:]] + [TWICE]
     parts = []
@@ -340,18 +266,6 @@ def _button(film: Film) -> str:
 
 
 # -- to make it ---------------------------------------------------------------------------
-
-
-def lessons_run(root: Path) -> Any:
-    """The night as lesson 08 runs it: its own cells, up to the pause. root: the clone of the course."""
-    cells = json.loads((root / LESSON).read_text(encoding="utf-8"))["cells"]
-    names: dict[str, Any] = {"__name__": "lesson"}
-    for cell in cells:
-        if cell["cell_type"] == "code":
-            exec("".join(cell["source"]), names)
-            if cell["id"] == LAST_CELL:
-                return names["run"]
-    raise LookupError(f"{LESSON.as_posix()} has no code cell with the id {LAST_CELL!r}")
 
 
 def main(arguments: list[str]) -> int:

@@ -11,7 +11,8 @@ import pytest
 
 from classroom.pictures import svg
 from classroom.pictures.film import Film, Pose
-from classroom.pictures.hook import LESSON, NIGHT, alt, hook, lessons_run, main, night_of
+from classroom.pictures.hook import hook, main
+from classroom.pictures.hook_night import LESSON, NIGHT, alt, lessons_run, night_of
 from tests.pictures import histories
 from tests.repository import ROOT
 
