@@ -13,6 +13,7 @@ Source    trio.testing.MockClock; FoundationDB's simulation (W. Wilson, Strange 
 """
 
 import asyncio
+import contextlib
 import contextvars
 import ctypes
 import heapq
@@ -307,16 +308,23 @@ def _close(task: asyncio.Task[Any]) -> None:
     if task.done():
         return
     awaited = list(_awaited(task.get_coro()))
-    try:
-        for coroutine in awaited:
-            _close_what_never_began(coroutine)
-        awaited[0].close()
-    except BaseException:  # a `finally` that awaits, an `except BaseException` that goes on
-        pass
     for coroutine in awaited:
-        if inspect.iscoroutine(coroutine) and inspect.getcoroutinestate(coroutine) != inspect.CORO_CLOSED:
-            # Collected, it would be asked again, and without a loop to wait in might go round for ever.
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
+        with contextlib.suppress(BaseException):  # whatever their `finally` raises
+            _close_what_never_began(coroutine)
+    for coroutine in awaited:
+        if inspect.iscoroutine(coroutine):
+            _close_for_good(coroutine)
+
+
+def _close_for_good(coroutine: Coroutine[Any, Any, Any]) -> None:
+    for _ in range(10):  # once more for each `await` in a `finally`
+        with contextlib.suppress(BaseException):
+            coroutine.close()
+        if inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED:
+            return
+    # It catches all and waits again. Collected, it would be asked once more, in whatever thread that is,
+    # and without a loop to wait in it would go round for ever. So it is never collected.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
 
 
 def _awaited(coroutine: Any) -> Iterator[Any]:
