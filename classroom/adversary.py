@@ -11,8 +11,10 @@ Source    Jepsen's nemesis; ALICE's crash points; Hypothesis (MacIver et al., 20
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from classroom.checks import Check, Violation
@@ -178,7 +180,10 @@ class _Enough(BaseException):
 
 def _search(attack: Attack, findings: Findings, seed: int, tell: Callable[[str, int, int], None]) -> None:
     import hypothesis
+    from hypothesis.configuration import set_hypothesis_home_dir
 
+    # Hypothesis keeps notes in a folder .hypothesis beside whatever runs; a learner's desk stays clean
+    set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "broken-on-purpose")
     assert attack.plans is not None
     searched = shrunk = 0
 

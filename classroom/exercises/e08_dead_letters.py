@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from classroom.adversary import Attack
 from classroom.checks import came_to_its_end
-from classroom.exercises.dead_letters.checks import dead_letters_hold, money, redriven
+from classroom.exercises.dead_letters.checks import books_are_true, dead_letters_hold, money, redriven
 from classroom.exercises.dead_letters.system import POISON, WORKERS, ledger_worker, payment_worker, scenario
 from classroom.exercises.exercise import Answers, Exercise, Promise
 from classroom.exercises.memory import Memory
@@ -37,11 +37,19 @@ PROMISES = (
         "another message.",
     ),
     Promise(
+        "books",
+        "handle: the ledger holds no order that the card has not charged.",
+        "A row in the ledger says that the money has come. Ask of each line of handle what the ledger "
+        "says if the next line fails: too little can be made good by the next delivery, too much is "
+        "believed.",
+    ),
+    Promise(
         "patience",
         "handle: an order that meets a card network out of order is tried again, not buried and not "
         "forgotten.",
-        "CardUnavailable and CardRefused mean different things. For which of them can another try help, "
-        "and how long must there be between two tries, if there are five in all?",
+        "The card network may be out of order for 45 s. CardUnavailable and CardRefused mean different "
+        "things. For which of them can another try help, and how long must there be between two tries, "
+        "if there are five in all?",
     ),
     Promise(
         "dead_letters",
@@ -79,7 +87,7 @@ def attacks(answers: Answers) -> tuple[Attack, ...]:
         Attack(
             "order 13",
             scenario(payment, poison=True, lasts=200.0),
-            (dead_letters_hold(POISON), redriven, came_to_its_end("dead_letters")),
+            (books_are_true, dead_letters_hold(POISON), redriven, came_to_its_end("dead_letters")),
         ),
     )
 
@@ -119,10 +127,10 @@ EXERCISE = Exercise(
         "What could the second delivery look at to know that the work is done?",
         "For the ledger, look at db.transaction() and at what is committed together. For the card, look "
         "at the key= of card.charge, and at what the message says that will be the same in every "
-        "delivery.",
+        "delivery. For the queue, look at what becomes of a delivery when handle raises.",
         "Let the ledger itself be the memory: in one transaction look whether the order stands there, "
-        "and write it if not. Derive the card's key from the order alone. Ack last, after both. Let "
-        "CardUnavailable pass, so that the lease runs out and another try comes; reject on CardRefused, "
-        "with its reason.",
+        "and write it if not. Derive the card's key from the order alone. The card first, then the "
+        "ledger, and the ack last. Do not catch CardUnavailable: the lease then runs out, and another "
+        "try comes. Catch CardRefused, and reject with its reason.",
     ),
 )

@@ -34,7 +34,7 @@ def phase_map(
     x, y:  what the values are, with units. y grows upwards.
     good:  the outcome that is wanted: green, with a tick.
     title: the finding; by default how often each outcome came.
-    here:  where the reader stands, or said they would; marked if the map has that cell.
+    here:  where the reader stands, or said they would; framed if the map has it. x may be None: the row.
     Raises ValueError if there are no cells.
     """
     if not cells:
@@ -70,12 +70,18 @@ def phase_map(
         half = measure(words, 13, bold=True) / 2
         middle = min(max(middle, LEFT + half + 6), LEFT + wide * len(xs) - half - 6)
         body.append(_name(middle, head + CELL * (ys.index(cy) + 0.5), words, half))
-    if here in cells:
-        assert here is not None
-        left, top = LEFT + wide * xs.index(here[0]), head + CELL * ys.index(here[1])
-        body.append(rect(left + 2, top + 2, wide - 4, CELL - 4, stroke="ink", stroke_width=2.5, rx=4))
+    framed = here is not None and (here in cells or (here[0] is None and here[1] in ys))
+    if framed and here is not None:
+        left = LEFT if here[0] is None else LEFT + wide * xs.index(here[0])
+        across = wide * len(xs) if here[0] is None else wide
+        top = head + CELL * ys.index(here[1])
+        body.append(rect(left + 1, top + 1, across - 2, CELL - 2, stroke="ink", stroke_width=2.5, rx=4))
+        body.append(
+            text(left + across - 8, top + CELL / 2 + 4, "your choice", size=11, anchor="end", halo=True)
+        )
     told = [f"{name}: {count} of {len(cells)} runs" for name, count in counts.most_common()]
-    marked = [f"marked: {x} {here[0]:g}, {y} {here[1]:g}"] if here is not None and here in cells else []
+    where = f"{x} {here[0]:g}, " if here and here[0] is not None else ""
+    marked = [f"your choice: {where}{y} {here[1]:g}"] if framed and here else []
     twin = "\n".join([*told, *marked, *_table(cells, xs, ys, looks, y)])
     alt = f"{found}. A map of {x} against {y}: " + "; ".join(told + marked) + "."
     return Picture(found, document(WIDTH, foot + 46, "".join(body), title=found, desc=alt), alt, twin)

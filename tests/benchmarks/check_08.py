@@ -10,7 +10,7 @@ from classroom.check import Verdict, judge
 from tests.benchmarks.measure import Measurement, taken
 from tests.repository import ROOT
 
-RIGHT = "odd_ledger_first"
+RIGHT = "odd_key_of_its_own"
 WRONG = ("wrong_set_in_memory", "wrong_look_then_write")
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 from classroom.checks import Check, Violation, queue_contents
 from classroom.exercises.dead_letters.explain import (
-    missing_where,
     until,
     when,
     why_buried,
     why_charged_twice,
-    why_lost,
+    why_in_the_books,
+    why_missing,
     why_not_buried,
     why_twice_in_ledger,
 )
@@ -38,8 +38,8 @@ def money(orders: Iterable[int], *, lost_is: str = "nothing_lost", with_card: bo
                     Violation("card_once", why_charged_twice(run, order, charges), (order,), numbers)
                 )
             if not rows or (with_card and not charges):
-                where = missing_where(rows, charges, with_card)
-                violations.append(Violation(lost_is, f"{where} {why_lost(run, order)}", (order,)))
+                text = why_missing(run, order, rows, charges, with_card=with_card)
+                violations.append(Violation(lost_is, text, (order,)))
             elif rows[0]["amount"] != AMOUNT and order != POISON:
                 text = (
                     f"Order {order} stands in the ledger with {rows[0]['amount']!r}; {AMOUNT} were charged."
@@ -68,6 +68,17 @@ def dead_letters_hold(*poison: int) -> Check:
         return violations
 
     return check
+
+
+def books_are_true(run: Run) -> list[Violation]:
+    """What the operator read in the ledger before the cause was mended: only what a card was charged for."""
+    violations = []
+    for reading in run.of("books"):
+        charged = {event["order"] for event in run.of("charge") if event.number < reading.number}
+        for order in reading["orders"]:
+            if order not in charged:
+                violations.append(Violation("books", why_in_the_books(run, order), (order,)))
+    return violations
 
 
 def redriven(run: Run) -> list[Violation]:

@@ -32,62 +32,102 @@ def why_twice_in_ledger(run: Run, order: int, rows: int) -> str:
             f"{leases[1]['consumer']} did the work, and then the first one woke and went on where it had "
             "stopped: between its look and its write somebody else had written."
         )
-    return f"{seen} Its message was delivered {times(len(leases))}, and each delivery wrote a row."
+    return f"{seen} Its message was delivered {_times(len(leases))}, and each delivery wrote a row."
 
 
 def why_charged_twice(run: Run, order: int, charges: list[Event]) -> str:
     keys = [event["key"] for event in charges]
     cents = sum(event["amount"] for event in charges)
-    seen = f"The card was charged {times(len(charges))} for order {order}, {cents} cents in all."
+    seen = f"The card was charged {_times(len(charges))} for order {order}, {cents} cents in all."
     if None in keys:
         return f"{seen} No key was given, so the network had to take every request for a new purchase."
     return f"{seen} The keys were {' and '.join(map(repr, keys))}: two keys are two purchases."
 
 
-def missing_where(rows: list[Any], charges: list[Event], with_card: bool) -> str:
+def why_missing(run: Run, order: int, rows: list[Any], charges: list[Event], *, with_card: bool) -> str:
+    """An order that is not in the ledger, or not at the card: where it is missing, and where it went."""
+    where = f"Order {order} was charged nowhere."
     if not with_card:
-        return "It is missing in the ledger."
-    if rows:
-        return "It stands in the ledger, but the card was never charged."
-    return "The card was charged, but it is missing in the ledger." if charges else "It was charged nowhere."
+        where = f"Order {order} is missing in the ledger."
+    elif rows:
+        where = f"Order {order} stands in the ledger, but the card was never charged."
+    elif charges:
+        where = f"The card was charged for order {order}, but it is missing in the ledger."
+    return f"{where} {_where_it_went(run, order)}"
 
 
-def why_lost(run: Run, order: int) -> str:
+def _where_it_went(run: Run, order: int) -> str:
     messages = messages_of(run, order)
     if not messages:
-        return f"Order {order} never came to the queue."
+        return "It never came to the queue."
     acks = [event for event in run.of("acked", queue=QUEUE) if event["message"] in messages]
     leases = leases_of(run, order)
     troubles = [
         event["outcome"]
         for event in run.of("handled")
-        if event["message"] in messages and event["outcome"] != "ok"
+        if event["message"] in messages
+        and event["outcome"] != "ok"
+        and "StaleReceipt" not in event["outcome"]
     ]
     last = f" The last error was {troubles[-1].rstrip('.')}." if troubles else ""
+    refusals = _answers_of_the_card(run, order, 500)
+    if acks and refusals:
+        return (
+            f"The card network answered {refusals[-1]['status']} at {refusals[-1].at:.3f} s "
+            "(CardUnavailable: try again later); handle went on all the same, and acked at "
+            f"{acks[-1].at:.3f} s. After the ack nobody tries again.{last}"
+        )
     others = {row["order_id"] for row in run.rows("ledger", "charges")} - {order}
     if acks and others and len(leases) == 1 and not run.of("charge", "crash", "pause"):
         return (
-            f"Order {order} was delivered once, handled without an error and acked, and yet nothing was "
-            f"written. {orders(others)} there, at the same price: what does record_charge take for the "
-            "identity of an order?"
+            "It was delivered once, handled without an error and acked, and yet nothing was written. "
+            f"{_orders(others)} there, at the same price: what does record_charge take for the identity "
+            "of an order?"
         )
     if acks and len(leases) == 1:
-        return (
-            f"Order {order} was acked at {acks[0].at:.3f} s, at its only delivery; "
-            f"after that nobody owns it.{last}"
-        )
+        return f"It was acked at {acks[0].at:.3f} s, at its only delivery; after that nobody owns it.{last}"
     if acks:
         return (
-            f"Order {order} was delivered {times(len(leases))}; the last delivery, at {leases[-1].at:.1f} "
-            f"s, was acked as if the work had been done. What made it look done?{last}"
+            f"It was delivered {_times(len(leases))}; the last delivery, at {leases[-1].at:.1f} s, was "
+            f"acked as if the work had been done. What made it look done?{last}"
         )
     dead = [event for event in run.of("dead", queue=QUEUE) if event["message"] in messages]
     if dead:
+        span = dead[-1].at - leases[0].at
         return (
-            f"Order {order} was buried among the dead letters at {dead[-1].at:.1f} s, delivered "
-            f"{times(len(leases))} by then ({dead[-1]['reason']}).{last}"
+            f"It was buried among the dead letters at {dead[-1].at:.1f} s, delivered {_times(len(leases))} "
+            f"within {span:.1f} s ({dead[-1]['reason']}).{last}"
         )
-    return f"Order {order} was delivered {times(len(leases))} and never acked; it still goes round.{last}"
+    return f"It was delivered {_times(len(leases))} and never acked; it still goes round.{last}"
+
+
+def _answers_of_the_card(run: Run, order: int, least: int) -> list[Event]:
+    """What the card network answered for an order, from this status on."""
+    calls = {
+        event["call"]
+        for event in run.of("request", to="card")
+        if isinstance(event["body"], dict) and event["body"].get("order") == order
+    }
+    return [
+        event
+        for event in run.of("answer", callee="card")
+        if event["call"] in calls and event["status"] >= least
+    ]
+
+
+def why_in_the_books(run: Run, order: int) -> str:
+    """The ledger holds an order that the card has not charged."""
+    refusals = _answers_of_the_card(run, order, 400)
+    said = (
+        f" The card network refused it at {refusals[-1].at:.3f} s ({refusals[-1]['status']})."
+        if refusals
+        else ""
+    )
+    return (
+        f"Order {order} stands in the ledger, and no card was ever charged for it.{said} Whoever reads "
+        "the ledger in the morning believes that the money has come. What was written first, and what "
+        "ought to be?"
+    )
 
 
 def why_buried(run: Run, order: int | None) -> str:
@@ -140,11 +180,11 @@ def when(run: Run, kind: str) -> str:
     return f"{moment[0].at:.0f} s" if moment else "no time"
 
 
-def orders(numbers: Iterable[int]) -> str:
+def _orders(numbers: Iterable[int]) -> str:
     listed = sorted(numbers)
     many = len(listed) > 1
     return f"Order{'s' if many else ''} {' and '.join(map(str, listed))} {'stand' if many else 'stands'}"
 
 
-def times(number: int) -> str:
+def _times(number: int) -> str:
     return {1: "once", 2: "twice"}.get(number, f"{number} times")

@@ -119,7 +119,9 @@ async def send(world: World, queue: Queue, order: int, amount: int | str) -> Non
 
 
 async def mend_and_redrive(world: World, shop: Node) -> None:
-    """The card network's next release can read the amount; then the dead letters go back to their queue."""
+    """The operator reads the books, mends what made the dead letters, and sends them back."""
+    rows = await shop.database("ledger").execute("SELECT order_id FROM charges ORDER BY rowid")
+    world.record("books", orders=[row["order_id"] for row in rows])
     async with world.client("operator") as operator:
         await operator.post("http://card/releases/commas")
         world.record("mended", order=POISON)

@@ -1,7 +1,7 @@
 """Logs every error and acks: the queue stays empty, and so does the till."""
 
 PROMISE = "patience"
-SAYS = "at its only delivery"
+SAYS = "went on all the same"
 
 
 async def record_charge(db, message):

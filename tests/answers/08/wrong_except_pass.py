@@ -1,7 +1,7 @@
 """Swallows every error, and acks."""
 
 PROMISE = "patience"
-SAYS = "at its only delivery"
+SAYS = "went on all the same"
 
 
 async def record_charge(db, message):

@@ -1,6 +1,9 @@
-"""Writes the ledger before it charges the card; the key lets the card be asked again."""
+"""Writes the ledger before it charges the card: for order 13 the books then tell of money that never came."""
 
 from services.shop.card import CardRefused
+
+PROMISE = "books"
+SAYS = "believes that the money has come"
 
 
 async def record_charge(db, message):
