@@ -13,6 +13,7 @@ work_queue       leases, acks, retries, dead letters: the rules, without a clock
 deadlines        when the next lease or delay ends
 dead_letter      why it died, and the way back
 snapshot         a queue in numbers
+markup           ... and as a small table
 record           one line of the log
 partition        records in a row, each under an offset; reading removes nothing
 producers        a retry that the log recognises
@@ -27,6 +28,8 @@ waiting          consumers in line, and one alarm for all deadlines
 broker           queues by name, in one event loop
 operations       the same, as JSON
 client           a queue as a service sees it
+consumer         fetching ahead, with a window, and stopping
+local            the client in the broker's own process
 log_broker       topics and groups by name, in one event loop
 log_operations   the same, as JSON
 log_client       a topic, and a consumer of it, as a service sees them
@@ -37,6 +40,7 @@ errors           definite and indefinite
 
 from minibroker.broker import Broker
 from minibroker.client import Call, Delivery, Queue
+from minibroker.consumer import QueueConsumer
 from minibroker.consumer_group import ConsumerGroup, Membership
 from minibroker.delivery_states import TRANSITIONS, Event, State
 from minibroker.errors import (
@@ -105,6 +109,7 @@ __all__ = [
     "Overflow",
     "Partition",
     "Queue",
+    "QueueConsumer",
     "QueueExists",
     "QueueFull",
     "QueueSettings",

@@ -103,6 +103,15 @@ def from_json(data: bytes | str) -> Any:
         raise InvalidArgument(f"this is not JSON: {error}") from None
 
 
+def json_copy(value: Any) -> Any:
+    """`value` as it would arrive over a network, sharing nothing that can be changed. InvalidArgument if
+    it could not travel.
+    """
+    if value is None or type(value) in (str, bool):
+        return value
+    return from_json(to_json(value))
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON value")
 

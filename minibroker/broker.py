@@ -20,8 +20,10 @@ from minibroker.client import Queue
 from minibroker.delivery_states import State
 from minibroker.errors import InvalidArgument, NoSuchQueue, QueueExists
 from minibroker.lease import Lease
+from minibroker.local import LocalQueue
 from minibroker.log_broker import LogBroker
 from minibroker.log_client import Topic
+from minibroker.markup import table
 from minibroker.message import Message
 from minibroker.snapshot import QueueSnapshot
 from minibroker.waiting import Alarm, WaitingLine
@@ -100,7 +102,7 @@ class Broker:
     def queue(self, name: str, *, consumer: str = "") -> Queue:
         """The client of a queue in this process. It speaks JSON values like any other, and gets copies."""
         self._find(name)
-        return Queue(name, self._call_with_copies, consumer=consumer)
+        return LocalQueue(name, self, self._call_with_copies, consumer=consumer)
 
     async def call(self, queue: str, operation: str, arguments: Any) -> dict[str, Any]:
         """Do one operation: JSON values in, JSON values out (operations.py has the table).
@@ -118,6 +120,19 @@ class Broker:
     def topic(self, name: str, *, consumer: str = "") -> Topic:
         """The client of a topic in this process, for a consumer of that name."""
         return self.logs.topic(name, consumer=consumer)
+
+    def __repr__(self) -> str:
+        counts = [f"{name}: {queue.depth}" for name, queue in sorted(self._queues.items())]
+        return f"Broker({', '.join(counts) or 'no queues'})"
+
+    def _repr_html_(self) -> str:
+        """A notebook shows the queues as a table. Looking moves nothing, not even what is due."""
+        columns = ("queue", "ready", "delayed", "in flight", "acked", "dead-lettered")
+        rows = [
+            (name, *(queue.count(state) for state in State if state is not State.NEW))
+            for name, queue in sorted(self._queues.items())
+        ]
+        return table("Broker", columns, rows)
 
     def close(self) -> None:
         """Stop the timer and send waiting consumers home. Messages stay; from now on no receive waits."""
@@ -248,7 +263,8 @@ class Broker:
         for queue in queues:
             touched: WorkQueue | None = queue
             while touched is not None:  # and where its dead letters went, and theirs
-                self._alarm.no_later_than(touched.next_deadline())
+                if touched.not_before() < self._alarm.at:
+                    self._alarm.no_later_than(touched.next_deadline())
                 line = self._lines.get(touched.name)
                 if line and touched.ready:
                     line.wake(touched.ready)

@@ -4,15 +4,20 @@ Idea      A client is a name and one function, `call(queue, operation, arguments
           reaches the broker: in this process (Broker.queue) or over HTTP (http.http_call).
           Nothing is buffered here: each receive asks the broker, so what you did not
           ask for is not leased to you, and a crash of yours keeps no message hidden but
-          those in your hands.
+          those in your hands. consume() does fetch ahead, up to the window that you say.
 Not here  A loop that receives, handles and acks: that is a worker, and yours to write.
+          The window (consumer.py). A broker in the same process (local.py).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from minibroker.arguments import seconds
+from minibroker.consumer import QueueConsumer
 from minibroker.delivery_states import State
+from minibroker.errors import StaleReceipt
 from minibroker.message import Message
 from minibroker.snapshot import QueueSnapshot
 
@@ -32,6 +37,7 @@ class Delivery:
     receive_count: int
     lease_until: float
     queue: "Queue"
+    consumer: QueueConsumer | None = None  # whose window it takes up a place in
 
     @property
     def body(self) -> Any:
@@ -45,25 +51,39 @@ class Delivery:
 
     async def ack(self) -> None:
         """Done: remove the message. Ack *after* the effect; if before, a crash between loses the message."""
-        await self.queue.ask("ack", {"receipt": self.receipt})
+        await self._settle(self.queue.ack(self.receipt))
 
     async def nack(self, delay: float = 0.0, reason: str = "") -> None:
         """Not done: give it back, to be received again after `delay` seconds. `reason` is for its death."""
-        await self.queue.ask("nack", {"receipt": self.receipt, "delay": delay, "reason": reason})
+        arguments = {"receipt": self.receipt, "delay": delay, "reason": reason}
+        await self._settle(self.queue.ask("nack", arguments))
 
     async def release(self) -> None:
         """Not begun: give it back as if it had not been received. For what was fetched ahead."""
-        await self.queue.ask("release", {"receipt": self.receipt})
+        await self._settle(self.queue.ask("release", {"receipt": self.receipt}))
 
     async def reject(self, reason: str) -> None:
         """Never to be done: dead-letter it at once, with `reason`."""
-        await self.queue.ask("reject", {"receipt": self.receipt, "reason": reason})
+        await self._settle(self.queue.ask("reject", {"receipt": self.receipt, "reason": reason}))
 
     async def extend(self, timeout: float) -> float:
         """Keep it for `timeout` seconds from now. Returns (and sets) lease_until."""
         answer = await self.queue.ask("extend", {"receipt": self.receipt, "timeout": timeout})
         self.lease_until = answer["until"]
+        if self.consumer is not None:
+            self.consumer.extended(self, timeout)
         return self.lease_until
+
+    async def _settle(self, answer: Awaitable[Any]) -> None:
+        """Await the answer; if the broker has it back, or knows no such lease, leave the window."""
+        try:
+            await answer
+        except StaleReceipt:
+            if self.consumer is not None:
+                self.consumer.over(self)
+            raise
+        if self.consumer is not None:
+            self.consumer.over(self)
 
 
 class Queue:
@@ -138,6 +158,19 @@ class Queue:
             for lease in answer["leases"]
         ]
 
+    def consume(
+        self, *, prefetch: int = 10, wait: float = 1.0, visibility_timeout: float | None = None
+    ) -> QueueConsumer:
+        """Deliveries, one by one, at most `prefetch` of them unacked: `async for delivery in ...`.
+
+        `wait` and `visibility_timeout` (seconds) are those of receive. See QueueConsumer for how to stop.
+        """
+        return QueueConsumer(self, prefetch=prefetch, wait=wait, visibility_timeout=visibility_timeout)
+
+    async def ack(self, receipt: str) -> None:
+        """The message of this receipt is done with; Delivery.ack() says it better."""
+        await self.ask("ack", {"receipt": receipt})
+
     async def peek(self, max_messages: int | None = None, *, state: State = State.READY) -> list[Message]:
         """The first `max_messages` (None: all) in that state, without a lease: it counts as no receive."""
         answer = await self.ask("peek", {"max_messages": max_messages, "state": state})
@@ -148,12 +181,40 @@ class Queue:
         return QueueSnapshot.from_json(await self.ask("snapshot", {}))
 
     async def redrive(
-        self, *, to: str | None = None, limit: int | None = None, messages: list[int] | None = None
+        self,
+        *,
+        to: str | None = None,
+        limit: int | None = None,
+        messages: list[int] | None = None,
+        match: Callable[[Message], bool] | None = None,
+        rate: float | None = None,
     ) -> dict[int, str]:
         """Move this queue's dead letters back: message id -> the queue where it is now.
 
-        Each goes to the queue in which it died, or all go `to` one. At most `limit` of them; only these
-        `messages` (ids).
+        to         the queue to move them to; None: each to the one in which it died
+        limit      at most so many
+        messages   only these (ids)
+        match      only those for which match(message) is true; they are looked at from here
+        rate       at most so many a second, so that what just recovered is not flooded. It takes as long as
+                   it takes; what died after it began is left for the next time
         """
-        answer = await self.ask("redrive", {"to": to, "limit": limit, "messages": messages})
-        return {int(message_id): name for message_id, name in answer["moved"].items()}
+        if match is None and rate is None:
+            answer = await self.ask("redrive", {"to": to, "limit": limit, "messages": messages})
+            return {int(message_id): name for message_id, name in answer["moved"].items()}
+        chosen = [
+            message.id
+            for message in await self.peek()
+            if (messages is None or message.id in messages) and (match is None or match(message))
+        ]
+        at_once = len(chosen) or 1
+        if rate is not None:
+            at_once = max(1, int(seconds("rate", rate, above_zero=True) / 10))  # ten steps a second, or fewer
+        moved: dict[int, str] = {}
+        for first in range(0, len(chosen), at_once):
+            if limit is not None and len(moved) >= limit:
+                break
+            if first and rate is not None:
+                await asyncio.sleep(at_once / rate)
+            left = None if limit is None else limit - len(moved)
+            moved |= await self.redrive(to=to, limit=left, messages=chosen[first : first + at_once])
+        return moved

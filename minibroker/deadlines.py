@@ -8,6 +8,7 @@ Source    The heapq documentation, "Priority Queue Implementation Notes"; asynci
 """
 
 import heapq
+import math
 from collections.abc import Callable
 
 Deadline = tuple[float, int, int]  # seconds on the queue's clock, place in the queue, message id
@@ -34,6 +35,10 @@ class Deadlines:
             self._heap = [deadline for deadline in self._heap if self._runs(deadline)]
             heapq.heapify(self._heap)
 
+    def floor(self) -> float:
+        """No deadline that counts is before this; inf if there is none. At no cost: it asks nobody."""
+        return self._heap[0][0] if self._heap else math.inf
+
     def earliest(self) -> Deadline | None:
         """The first deadline that counts; None if there is none."""
         while self._heap:
@@ -44,8 +49,6 @@ class Deadlines:
 
     def pop_due(self, now: float) -> Deadline | None:
         """Take out the first deadline that counts, if it is due by `now`."""
-        if not self._heap or self._heap[0][0] > now:  # not even one that no longer counts
-            return None
         first = self.earliest()
         if first is None or first[0] > now:
             return None

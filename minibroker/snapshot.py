@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from minibroker.markup import table
+
 
 @dataclass(frozen=True, slots=True)
 class QueueSnapshot:
@@ -40,6 +42,11 @@ class QueueSnapshot:
         """The snapshot as JSON values, without what is at its default; `from_json` turns them back."""
         defaults = {field.name: field.default for field in fields(self)}
         return {name: value for name, value in asdict(self).items() if value != defaults[name]}
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows beside the text: the same, as a table."""
+        rows = [(name.replace("_", " "), value) for name, value in self.to_json().items() if name != "name"]
+        return table(f"Queue {self.name}", ("", ""), rows)
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "QueueSnapshot":

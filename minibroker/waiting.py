@@ -97,15 +97,15 @@ class Alarm:
         self._clock = clock
         self._ring = ring
         self._context = contextvars.copy_context()
-        self._at = math.inf
+        self.at = math.inf  # when it will ring; inf: not at all
         self._timer: asyncio.TimerHandle | None = None
 
     def no_later_than(self, deadline: float | None) -> None:
         """Ring at `deadline`, if it would not ring before; None asks for nothing."""
-        if deadline is None or deadline >= self._at:
+        if deadline is None or deadline >= self.at:
             return
         self.stop()
-        self._at = deadline
+        self.at = deadline
         delay = max(0.0, deadline - self._clock())
         self._timer = asyncio.get_running_loop().call_later(delay, self._fire, context=self._context)
 
@@ -113,8 +113,8 @@ class Alarm:
         """Do not ring until asked again."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer, self._at = None, math.inf
+        self._timer, self.at = None, math.inf
 
     def _fire(self) -> None:
-        self._timer, self._at = None, math.inf
+        self._timer, self.at = None, math.inf
         self._ring()

@@ -203,7 +203,7 @@ class WorkQueue:
 
     def advance(self, now: float) -> None:
         """Do what fell due by `now`, in the order in which it fell due: leases, delays and lives end."""
-        while (at := self.next_deadline()) is not None and at <= now:
+        while self.not_before() <= now and (at := self.next_deadline()) is not None and at <= now:
             self._now = max(self._now, at)
             due = self._deadlines.pop_due(at)
             if due is None:
@@ -221,6 +221,12 @@ class WorkQueue:
         if head is None:
             return earliest[0] if earliest else None
         return min(head.expires_at, earliest[0]) if earliest else head.expires_at
+
+    def not_before(self) -> float:
+        """A lower bound of next_deadline(), inf for none: cheap, for whoever asks at every turn."""
+        head = self._expiry.head()
+        floor = self._deadlines.floor()
+        return floor if head is None else min(floor, head.expires_at)
 
     # -- between queues: dead letters come in, redriven messages go out ------------------------
 
@@ -260,6 +266,15 @@ class WorkQueue:
     def ready(self) -> int:
         """How many messages the next receive could take."""
         return len(self._line)
+
+    @property
+    def depth(self) -> int:
+        """All messages that the queue holds, visible or not."""
+        return len(self._entries)
+
+    def count(self, state: State) -> int:
+        """How many messages stand in `state`; of DONE and DEAD, how many ever got there."""
+        return self._counts[state]
 
     def peek(
         self, max_messages: int | None = None, *, now: float, state: State = State.READY

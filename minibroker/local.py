@@ -1,0 +1,77 @@
+"""A queue of a broker in this process: the same client, without the way through JSON.
+
+Idea      send calls the broker's send, and nothing is put into words and read again. What could
+          tell the two apart is a value that is changed after it was handed over, so:
+          a str, a bool and None pass as they are, since nobody can change them; any other body
+          is copied through JSON when it comes in (which also says whether it can travel at
+          all) and again whenever it goes out. Headers likewise.
+Not here  The operations that are rare: they take the way of all others (client.py).
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from minibroker.arguments import json_copy
+from minibroker.client import Call, Delivery, Queue
+from minibroker.message import Message
+from minibroker.snapshot import QueueSnapshot
+
+if TYPE_CHECKING:
+    from minibroker.broker import Broker
+
+
+class LocalQueue(Queue):
+    """As Queue; `broker` is in this process and event loop."""
+
+    def __init__(self, name: str, broker: "Broker", call: Call, *, consumer: str = "") -> None:
+        super().__init__(name, call, consumer=consumer)
+        self._broker = broker
+
+    async def send(
+        self,
+        body: Any,
+        *,
+        headers: Mapping[str, str] | None = None,
+        delay: float = 0.0,
+        ttl: float | None = None,
+        group: str | None = None,
+        dedup_id: str | None = None,
+    ) -> int:
+        return self._broker.send(
+            self.name,
+            json_copy(body),
+            headers=headers,
+            delay=delay,
+            ttl=ttl,
+            group=group,
+            dedup_id=dedup_id,
+        )
+
+    async def receive(
+        self, *, max_messages: int = 1, wait: float = 0.0, visibility_timeout: float | None = None
+    ) -> list[Delivery]:
+        leases = await self._broker.receive(
+            self.name,
+            max_messages=max_messages,
+            wait=wait,
+            visibility_timeout=visibility_timeout,
+            consumer=self.consumer,
+        )
+        return [
+            Delivery(_handed_out(lease.message), lease.receipt, lease.receive_count, lease.until, self)
+            for lease in leases
+        ]
+
+    async def ack(self, receipt: str) -> None:
+        self._broker.ack(self.name, receipt)
+
+    async def snapshot(self) -> QueueSnapshot:
+        return self._broker.snapshot(self.name)
+
+
+def _handed_out(message: Message) -> Message:
+    """`message` such that nothing of it leads back into the broker."""
+    body = json_copy(message.body)
+    if body is message.body and not message.headers:
+        return message
+    return message._replace(body=body, headers=dict(message.headers))
