@@ -36,7 +36,8 @@ class Broker:
     clock       () -> seconds, never going back: `loop.time`, `time.monotonic`, a simulated clock
     observer    observer(kind, **data), called after each move of a message: `sent`, `leased`, `acked`,
                 `nacked`, `extended`, `expired`, `released`, `dead`, `dropped`, `redriven`; for a `stale`
-                receipt, and for a send that was a `duplicate`. It must not raise. None costs nothing
+                receipt, and for a send that was a `duplicate`. It must not raise. None costs nothing.
+                What topics and groups tell it stands in partition.py, topic.py and consumer_group.py
     """
 
     def __init__(self, *, clock: Callable[[], float], observer: Observer | None = None) -> None:
