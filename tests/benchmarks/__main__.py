@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import statistics
 import sys
 
+from tests.benchmarks import hop
 from tests.benchmarks.measure import Measurement, table, taken
 
 BENCHMARKS = ("hop", "outage", "check_08", "importing")
@@ -22,16 +24,19 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--strict", action="store_true", help="a missed budget is a failure")
     options = parser.parse_args(arguments)
     measurements: list[Measurement] = []
+    paces = [hop.pace()]
     with taken() as took:
         for name in options.names or BENCHMARKS:
             print(f"{name} ...", file=sys.stderr, flush=True)
             measurements += importlib.import_module(f"tests.benchmarks.{name}").measure()
-    missed = [each for each in measurements if each.verdict == "MISSED"]
-    print(table(measurements))
+            paces.append(hop.pace())
+    pace = statistics.median(paces)
+    missed = [each for each in measurements if each.verdict(pace) == "MISSED"]
+    print(table(measurements, pace))
     print(
         f"\n{len(measurements)} measured in {took.wall:.0f} s, {took.cpu:.0f} s of them computing "
         f"({os.cpu_count()} cores, load {_load()}, Python {sys.version.split()[0]}); {len(missed)} missed. "
-        "Seconds are of the processor."
+        f"Seconds are of the processor; at rest: divided by {pace:.2f}, the pace of this machine now."
     )
     return 1 if missed and options.strict else 0
 

@@ -10,9 +10,10 @@ from fastapi import FastAPI
 
 from classroom.world.simulated import simulate
 from classroom.world.world import World
-from tests.benchmarks.measure import Measurement, median_ratio
+from tests.benchmarks.measure import Measurement, median_ratio, median_seconds
 
 HOPS = 300
+AT_REST = 0.9e-3  # seconds of a plain hop on the machine on which the budgets were set (2 cores, Python 3.11)
 
 
 def echo(node: Any = None) -> FastAPI:
@@ -46,6 +47,11 @@ def simulated() -> None:
             await hops(client)
 
     simulate(scenario).raise_error()
+
+
+def pace() -> float:
+    """How much slower this machine is now than that one was: 1.5 means by half."""
+    return median_seconds(plainly, times=3).cpu / HOPS / AT_REST
 
 
 def measure() -> list[Measurement]:

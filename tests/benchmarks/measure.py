@@ -2,8 +2,10 @@
 
 Idea      Seconds of the processor, not of the wall: what is measured computes on one thread, so on a
           machine with nothing else to do the two are the same, and on a busy one only the former
-          says anything. Where two things are compared, they take turns in one process, and what
-          counts is the median of their ratios.
+          says anything. Even these grow when others use the caches and the other half of a core, so
+          they are divided by the pace: how much slower a known piece of work is now than it was on
+          the machine on which the budgets were set. Where two things are compared, they take turns
+          in one process, and what counts is the median of their ratios.
 """
 
 from __future__ import annotations
@@ -27,14 +29,18 @@ class Measurement:
     goal: float | None = None
     note: str = ""
 
-    @property
-    def verdict(self) -> str:
+    def at_rest(self, pace: float) -> float:
+        """What it would be on the machine on which the budgets were set, with nothing else to do."""
+        return self.value / pace if self.unit == "s" else self.value
+
+    def verdict(self, pace: float) -> str:
         """goal, must or MISSED: the best that was reached."""
+        value = self.at_rest(pace)
         if self.must is None:
             return ""
-        if self.goal is not None and self.value <= self.goal:
+        if self.goal is not None and value <= self.goal:
             return "goal"
-        return "must" if self.value <= self.must else "MISSED"
+        return "must" if value <= self.must else "MISSED"
 
 
 @dataclass
@@ -84,12 +90,13 @@ def _take(function: Callable[[], object]) -> Taken:
     return took
 
 
-def table(measurements: Iterable[Measurement]) -> str:
+def table(measurements: Iterable[Measurement], pace: float) -> str:
     """All of them, in columns."""
-    rows = [("what", "measured", "must", "goal", "reached", "")]
+    rows = [("what", "measured", "at rest", "must", "goal", "reached", "")]
     for each in measurements:
         limits = ("" if limit is None else f"{limit:g} {each.unit}" for limit in (each.must, each.goal))
-        rows.append((each.what, f"{each.value:.2f} {each.unit}", *limits, each.verdict, each.note))
+        values = (f"{value:.2f} {each.unit}" for value in (each.value, each.at_rest(pace)))
+        rows.append((each.what, *values, *limits, each.verdict(pace), each.note))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
