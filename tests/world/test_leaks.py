@@ -54,7 +54,7 @@ async def worker_that_leaves_much_behind(node: Node) -> None:
     future.set_exception(ValueError("nobody asks"))
     async with node.database().transaction():
         await node.database().execute("CREATE TABLE t (x)")
-        await asyncio.sleep(1000)
+        await asyncio.sleep(1_000_000)
     del never_awaited, in_wait_for, tasks
 
 
