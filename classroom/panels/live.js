@@ -41,7 +41,11 @@ const desk = (model, told, waits) => {
     const question = next;
     next = null;
     if (!question.hello) wait();
-    model.send({ ...question, ask: open });
+    try {
+      model.send({ ...question, ask: open });
+    } catch { // the kernel that knew this model is gone: the panel says that it waits, and to run the cell again
+      open = null;
+    }
   };
   model.on("msg:custom", (message) => {
     if (!message || message.answer !== open || open === null) return;
@@ -104,10 +108,12 @@ const keysAreOurs = (mark) => (event) => {
 // Wherever the output stands now, and wherever it will be drawn again (a second view, a page made anew).
 const enliven = (model, build) => {
   const mark = `[data-bop-live="${model.get("token")}"]`;
+  const born = performance.now();
   const look = () => {
     for (const root of document.querySelectorAll(mark)) {
-      if (root.bopModel === model) continue;
+      if (root.bopModel === model || root.bopBorn > born) continue; // the newest answers; a restart leaves old ones
       root.bopModel = model;
+      root.bopBorn = born;
       build(root, model);
     }
   };
