@@ -101,7 +101,8 @@ def walk(
     state = "new"
     for index, event in enumerate(ours):
         after = ours[index + 1] if index + 1 < len(ours) else None
-        dies = after is not None and after.kind == "dead" and abs(after.at - event.at) < 1e-6
+        gives_up = after is not None and (after.kind, after.get("reason")) == ("dead", "max_receive_count")
+        dies = gives_up and after is not None and abs(after.at - event.at) < 1e-6
         move = _move(event, dies)
         if move is None:
             continue

@@ -5,6 +5,7 @@ counters, no table. A third witness is the history: each message's events, walke
 must end where the model has it.
 """
 
+import math
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -14,14 +15,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from minibroker import TRANSITIONS, Event, Message, StaleReceipt, State, WorkQueue
+from minibroker import TRANSITIONS, Event, Message, QueueFull, StaleReceipt, State, WorkQueue
 from minibroker.dead_letter import redrive
 
+NEVER = math.inf
 LIMITS = {"charges": 3, "mails": None, "dead": None}
+TTLS = {"charges": NEVER, "mails": 15, "dead": NEVER}
+LENGTHS = {"charges": 5, "mails": 4, "dead": NEVER}
+OVERFLOWS = {"charges": "dead-letter", "mails": "drop-oldest"}
+WINDOW = 20
 TIMEOUT = 10
 times = st.integers(0, 12)
 queues = st.sampled_from(sorted(LIMITS))
-moves_of_a_worker = st.sampled_from(["ack", "nack", "nack", "reject", "extend"])
+moves_of_a_worker = st.sampled_from(["ack", "nack", "nack", "reject", "extend", "release"])
 
 
 @dataclass
@@ -36,6 +42,8 @@ class Row:
     receives: int = 0  # in this queue
     receipts: int = 0  # ever
     last_words: str = ""
+    group: str | None = None
+    expires: float = NEVER
     deaths: tuple[tuple[str, str, int, str], ...] = ()  # queue, reason, count, error; newest first
 
 
@@ -54,12 +62,17 @@ class QueueModel(RuleBasedStateMachine):
                 visibility_timeout=TIMEOUT,
                 max_receive_count=LIMITS[name],
                 dead_letter_queue=dead,
+                ttl=None if TTLS[name] == NEVER else TTLS[name],
+                max_length=LENGTHS[name],
+                overflow=OVERFLOWS[name],
+                dedup_window=WINDOW,
                 ids=ids,
                 observer=observer,
             )
         self.rows: list[Row] = []
         self.receipts: list[tuple[str, str]] = []  # every receipt that was ever given, with its queue
         self.ranks = 0
+        self.sends: list[tuple[str, str, int, int]] = []  # queue, dedup_id, when, message
 
     # -- the model's own moves
 
@@ -72,7 +85,7 @@ class QueueModel(RuleBasedStateMachine):
         count = earlier[0][2] + 1 if earlier else 1
         others = tuple(d for d in row.deaths if d[:2] != (row.queue, reason))
         row.deaths = ((row.queue, reason, count, row.last_words), *others)
-        row.holder, row.hidden_until, row.receives, row.last_words = "", 0, 0, ""
+        row.holder, row.hidden_until, row.receives, row.last_words, row.expires = "", 0, 0, "", NEVER
         row.queue, row.rank = ("dead" if row.queue != "dead" else ""), self.rank()
 
     def release(self, row: Row) -> None:
@@ -83,16 +96,48 @@ class QueueModel(RuleBasedStateMachine):
             self.die(row, "max_receive_count")
 
     def settle(self, queue: str) -> None:
-        due = [r for r in self.rows if r.queue == queue and 0 < r.hidden_until <= self.now]
-        for row in sorted(due, key=lambda r: (r.hidden_until, r.rank)):
-            row.hidden_until = 0
-            if row.holder:
-                self.release(row)
+        while True:
+            hidden = [r for r in self.rows if r.queue == queue and r.hidden_until]
+            due = min(hidden, key=lambda r: (r.hidden_until, r.rank), default=None)
+            head = next(iter(self.receivable(queue)), None)
+            ends = NEVER if due is None else due.hidden_until
+            lapses = NEVER if head is None else head.expires
+            if min(ends, lapses) > self.now:
+                return
+            if due is not None and ends <= lapses:
+                due.hidden_until = 0
+                if due.holder:
+                    self.release(due)
+            elif head is not None:
+                self.die(head, "expired")
+
+    def receivable(self, queue: str) -> list[Row]:
+        """Not hidden, and nobody of its group ahead."""
+        mine = [r for r in self.rows if r.queue == queue]
+        found = [
+            r
+            for r in mine
+            if not r.hidden_until
+            and not (r.group and any(o.group == r.group and o.rank < r.rank for o in mine))
+        ]
+        return sorted(found, key=lambda r: r.rank)
 
     def ready(self, queue: str) -> list[Row]:
         self.settle(queue)
         found = [r for r in self.rows if r.queue == queue and not r.hidden_until]
         return sorted(found, key=lambda r: r.rank)
+
+    def make_room(self, queue: str) -> bool:
+        while sum(r.queue == queue for r in self.rows) >= LENGTHS[queue]:
+            standing = [r for r in self.rows if r.queue == queue and not r.hidden_until]
+            candidates = self.receivable(queue) or sorted(standing, key=lambda r: r.rank)
+            if not candidates:
+                return False
+            if OVERFLOWS[queue] == "dead-letter":
+                self.die(candidates[0], "max_length")
+            else:
+                candidates[0].queue = ""
+        return True
 
     def held(self, queue: str, receipt: str) -> Row | None:
         self.settle(queue)
@@ -100,24 +145,51 @@ class QueueModel(RuleBasedStateMachine):
 
     # -- the same move on both sides
 
-    @rule(queue=queues, delay=times)
-    def send(self, queue: str, delay: int) -> None:
+    @rule(
+        queue=queues,
+        delay=st.just(0) | times,
+        ttl=st.none() | st.integers(1, 25),
+        group=st.sampled_from([None, "ada", "bob"]),
+        dedup_id=st.sampled_from([None, None, "x", "y"]),
+    )
+    def send(self, queue: str, delay: int, ttl: int | None, group: str | None, dedup_id: str | None) -> None:
         self.settle(queue)
-        message_id = self.queues[queue].send("body", now=self.now, delay=delay)
+        sending = lambda: self.queues[queue].send(  # noqa: E731
+            "body", now=self.now, delay=delay, ttl=ttl, group=group, dedup_id=dedup_id
+        )
+        window = WINDOW if queue != "dead" else 300
+        known = [m for q, d, at, m in self.sends if (q, d) == (queue, dedup_id) and self.now < at + window]
+        if known:
+            assert sending() == known[0]
+            return
+        if not self.make_room(queue):
+            with pytest.raises(QueueFull):
+                sending()
+            return
+        message_id = sending()
         assert message_id == len(self.rows) + 1
-        self.rows.append(Row(message_id, queue, self.rank(), hidden_until=self.now + delay if delay else 0))
+        if dedup_id:
+            self.sends.append((queue, dedup_id, self.now, message_id))
+        row = Row(message_id, queue, self.rank(), hidden_until=self.now + delay if delay else 0, group=group)
+        row.expires = self.now + min(ttl or NEVER, TTLS[queue])
+        self.rows.append(row)
 
     @rule(queue=queues, max_messages=st.integers(1, 4), timeout=st.none() | st.integers(1, 12))
     def receive(self, queue: str, max_messages: int, timeout: int | None) -> None:
-        expected = self.ready(queue)[:max_messages]
+        self.settle(queue)
+        expected: list[Row] = []
+        while len(expected) < max_messages and (standing := self.receivable(queue)):
+            expected.append(standing[0])
+            standing[0].hidden_until = self.now + (timeout or TIMEOUT)
+            standing[0].receives += 1
+            standing[0].receipts += 1
+            standing[0].holder = f"{standing[0].id}.{standing[0].receipts}"
+            self.settle(queue)
         leases = self.queues[queue].receive(
             now=self.now, max_messages=max_messages, visibility_timeout=timeout
         )
         assert [lease.message.id for lease in leases] == [row.id for row in expected]
         for row, lease in zip(expected, leases, strict=True):
-            row.receives, row.receipts = row.receives + 1, row.receipts + 1
-            row.holder = f"{row.id}.{row.receipts}"
-            row.hidden_until = self.now + (timeout or TIMEOUT)
             assert (lease.receipt, lease.receive_count) == (row.holder, row.receives)
             assert lease.until == row.hidden_until
             self.receipts.append((queue, lease.receipt))
@@ -133,6 +205,7 @@ class QueueModel(RuleBasedStateMachine):
             "ack": lambda: real.ack(receipt, now=now),
             "nack": lambda: real.nack(receipt, delay=seconds, reason=words, now=now),
             "reject": lambda: real.reject(receipt, words, now=now),
+            "release": lambda: real.release(receipt, now=now),
             "extend": lambda: real.extend(receipt, seconds + 1, now=now),
         }
         if row is None:
@@ -142,6 +215,8 @@ class QueueModel(RuleBasedStateMachine):
         calls[move]()
         if move == "ack":
             row.queue, row.holder, row.hidden_until = "", "", 0
+        elif move == "release":
+            row.holder, row.hidden_until, row.receives = "", 0, row.receives - 1
         elif move == "extend":
             row.hidden_until = now + seconds + 1
         elif move == "reject":
@@ -162,12 +237,21 @@ class QueueModel(RuleBasedStateMachine):
 
     @rule(to=st.sampled_from([None, "charges", "mails"]), limit=st.none() | st.integers(1, 3))
     def redrive(self, to: str | None, limit: int | None) -> None:
-        moving = [row for row in self.ready("dead") if to or any(d[0] != "dead" for d in row.deaths)][:limit]
+        standing = self.ready("dead")
+        held = {r.group for r in self.rows if r.queue == "dead" and r.hidden_until and r.group}
+        moving = [
+            r for r in standing if r.group not in held and (to or any(d[0] != "dead" for d in r.deaths))
+        ]
+        moving = moving[:limit]
         moved = redrive(self.queues["dead"], now=self.now, find=self.queues.__getitem__, to=to, limit=limit)
         assert list(moved) == [row.id for row in moving]
         for row in moving:
+            row.queue = "on its way"
+        for row in moving:
+            self.make_room(to or next(d[0] for d in row.deaths if d[0] != "dead"))
             row.queue = to or next(d[0] for d in row.deaths if d[0] != "dead")
             row.rank, row.receives, row.last_words = self.rank(), 0, ""
+            row.expires = self.now + TTLS[row.queue]
             assert moved[row.id].name == row.queue
 
     # -- what must hold after each of them
@@ -180,12 +264,13 @@ class QueueModel(RuleBasedStateMachine):
             seen = queue.peek(now=self.now)
             assert [(m.id, deaths_of(m)) for m in seen] == [(r.id, r.deaths) for r in ready]
             snapshot = queue.snapshot(now=self.now)
-            assert snapshot.ready == len(ready)
+            receivable = self.receivable(name)
+            assert (snapshot.ready, snapshot.ready + snapshot.blocked) == (len(receivable), len(ready))
             assert snapshot.in_flight == sum(1 for r in mine if r.holder)
             assert snapshot.delayed == sum(1 for r in mine if r.hidden_until and not r.holder)
-            assert queue.next_deadline() == min(
-                (r.hidden_until for r in mine if r.hidden_until), default=None
-            )
+            ends = [float(r.hidden_until) for r in mine if r.hidden_until]
+            ends += [r.expires for r in receivable[:1] if r.expires < NEVER]
+            assert queue.next_deadline() == min(ends, default=None)
 
     def teardown(self) -> None:
         """The history, walked along the table, ends where the model ends."""
@@ -206,7 +291,10 @@ def walk(events: list[dict[str, Any]]) -> dict[int, State]:
         if event["queue"] == "dead":
             continue
         message, following = event["message"], events[number + 1 : number + 2]
-        dies = bool(following) and following[0]["kind"] == "dead" and following[0]["message"] == message
+        dies = any(
+            (e["kind"], e["message"], e.get("reason")) == ("dead", message, "max_receive_count")
+            for e in following
+        )
         for move in moves(event, states.get(message), dies):
             start = State.DEAD if move is Event.REDRIVE else State.NEW
             states[message] = TRANSITIONS[states.get(message, start), move]
@@ -225,8 +313,17 @@ def moves(event: dict[str, Any], state: State | None, dies: bool) -> list[Event]
             return [Event.EXPIRE]
         case "nacked" | "expired":
             return [Event.EXHAUST]
-        case "dead":
-            return [Event.REJECT] if event["reason"] == "rejected" else []
+        case "dead" if event["reason"] == "rejected":
+            return [Event.REJECT]
+        case "dead" if event["reason"] == "max_receive_count":
+            return []
+        case "dead" | "dropped":
+            out = Event.LAPSE if event["reason"] == "expired" else Event.OVERFLOW
+            return [Event.BECOME_VISIBLE, out] if state is State.DELAYED else [out]
+        case "released":
+            return [Event.RELEASE]
+        case "duplicate":
+            return []
         case "acked" | "extended" | "redriven":
             return [{"acked": Event.ACK, "extended": Event.EXTEND, "redriven": Event.REDRIVE}[event["kind"]]]
         case "stale":
