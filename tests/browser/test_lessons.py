@@ -189,12 +189,12 @@ def test_a_click_on_a_cell_of_the_map_and_a_walk_by_keys_show_their_runs(lesson_
     country = lesson_08.cell("map").locator(".bop-on")
     said, chosen = country.locator(".bop-said"), country.get_by_role("gridcell", selected=True)
     country.locator("[role=gridcell][aria-label*=' 45,'][aria-label*=' 40:']").click()
-    said.get_by_text("charged twice").wait_for()
+    said.get_by_text("Order 7 was charged 2 times").wait_for()
     assert chosen.get_attribute("aria-label").endswith("order 7 charged twice")
     picture, at = pictured(country), lesson_08.at()
     lesson_08.page.keyboard.press("ArrowLeft")
     lesson_08.page.keyboard.press("Enter")
-    said.get_by_text("charged once").wait_for()
+    said.get_by_text("Order 7 was charged 1 times").wait_for()
     assert chosen.get_attribute("aria-label").endswith("both once, within a minute")
     assert pictured(country) != picture
     assert lesson_08.at() == at
