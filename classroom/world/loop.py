@@ -3,9 +3,10 @@
 Idea      With nothing ready to run, real time would pass until the next timer. Here the clock
           is set to it instead. There is no selector, hence no socket: whatever a task waits for
           comes from another task, so the order of all that happens follows from the seed alone.
-Not here  What crosses the network (network.py); the thread and the watchdog (simulated.py).
           What is due at one instant comes in the order in which it was asked for, and the order of
           tasks in a set does not depend on where in memory they happen to lie.
+Not here  What crosses the network (network.py); the thread (simulated.py) and its watchdog
+          (watchdog.py); where a task waits, and how it is closed (coroutines.py).
 Mind      It uses attributes of asyncio that are private (_ready, _stopping, _run_once; a handle's
           _context, _cancelled, _run): tests/world/test_loop.py names them all, and runs on every
           Python that the course supports.
@@ -13,32 +14,18 @@ Source    trio.testing.MockClock; FoundationDB's simulation (W. Wilson, Strange 
 """
 
 import asyncio
-import contextlib
 import contextvars
-import ctypes
 import heapq
-import inspect
-import linecache
-import os
-import sysconfig
-from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
+from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any, NoReturn
 
-import minibroker
+from classroom.world.coroutines import close, where
 from classroom.world.process import Process, running
 
 HAIR = 1e-9  # seconds by which a timer is late, as in life; exact ones made a rate limiter spin for ever
 SPIN, TICK = 100_000, 0.001  # turns of the loop in less than a tick (seconds): somebody is spinning
 KEPT = 10_000  # tasks; among more of them, those that have ended are let go
-LIBRARIES = (
-    sysconfig.get_path("stdlib"),
-    "<frozen ",
-    os.sep + "site-packages" + os.sep,
-    str(Path(__file__).parent),
-    str(Path(minibroker.__file__).parent),
-)
 
 
 class Stuck(RuntimeError):
@@ -113,7 +100,7 @@ class WorldLoop(asyncio.BaseEventLoop):
         lines = []
         for task, process in self.tasks.items():
             if not task.done() and process is not None and process.alive:
-                lines.append(f"{process.name}: {_where(task)}")
+                lines.append(f"{process.name}: {where(task)}")
         return tuple(dict.fromkeys(lines))
 
     def bury(self) -> None:
@@ -126,7 +113,7 @@ class WorldLoop(asyncio.BaseEventLoop):
             for _ in range(3):  # a `finally` may start tasks, and their `finally` too
                 tasks, self.tasks = self.tasks, {}
                 for task in tasks:
-                    _close(task)
+                    close(task)
         finally:
             asyncio._set_running_loop(None)
         self._ready.clear()  # type: ignore[attr-defined]
@@ -304,62 +291,6 @@ class VirtualLoop(WorldLoop):
         self._timers.clear()
 
 
-def _close(task: asyncio.Task[Any]) -> None:
-    if task.done():
-        return
-    awaited = list(_awaited(task.get_coro()))
-    for coroutine in awaited:
-        with contextlib.suppress(BaseException):  # whatever their `finally` raises
-            _close_what_never_began(coroutine)
-    for coroutine in awaited:
-        if inspect.iscoroutine(coroutine):
-            _close_for_good(coroutine)
-
-
-def _close_for_good(coroutine: Coroutine[Any, Any, Any]) -> None:
-    for _ in range(10):  # once more for each `await` in a `finally`
-        with contextlib.suppress(BaseException):
-            coroutine.close()
-        if inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED:
-            return
-    # It catches all and waits again. Collected, it would be asked once more, in whatever thread that is,
-    # and without a loop to wait in it would go round for ever. So it is never collected.
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
-
-
-def _awaited(coroutine: Any) -> Iterator[Any]:
-    """The coroutine, the one that it awaits, and so on to the innermost."""
-    while coroutine is not None:
-        yield coroutine
-        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "ag_await", None)
-
-
-def _close_what_never_began(coroutine: Any) -> None:
-    """Coroutines in the hands of this one: Python would warn of each."""
-    frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
-    for value in list(frame.f_locals.values()) if frame is not None else ():
-        for each in value if isinstance(value, list | tuple) else (value,):
-            if inspect.iscoroutine(each) and inspect.getcoroutinestate(each) == inspect.CORO_CREATED:
-                _close_what_never_began(each)
-                each.close()
-
-
-def is_library(filename: str) -> bool:
-    """Is it code of ours, of Python or of somebody else, and not the learner's?"""
-    return any(part in filename for part in LIBRARIES)
-
-
 def _is_dead(handle: Any) -> bool:
     process = handle._context.get(running)
     return process is not None and not process.alive
-
-
-def _where(task: asyncio.Task[Any]) -> str:
-    """The innermost line of the learner's own code in which a task waits."""
-    best = f"waits in {getattr(task.get_coro(), '__qualname__', task.get_coro())}"
-    for awaited in _awaited(task.get_coro()):
-        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
-        if frame is not None and not is_library(frame.f_code.co_filename):
-            line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
-            best = f"waits in {frame.f_code.co_name}(), line {frame.f_lineno}: {line}"
-    return best

@@ -22,7 +22,8 @@ import time
 from types import FrameType
 from typing import Any
 
-from classroom.world.loop import EndlessLoop, is_library
+from classroom.world.coroutines import is_library
+from classroom.world.loop import EndlessLoop
 from classroom.world.world import World
 
 GLANCE = 0.25  # seconds of real time between two looks
