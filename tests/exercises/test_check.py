@@ -70,7 +70,7 @@ def test_a_broken_promise_is_raised_without_a_traceback_that_would_hide_it(capsy
         check("08", handle_well, never)
 
     assert caught.value._render_traceback_() == [f"PromiseBroken: {caught.value}"]
-    assert "It is missing in the ledger" in capsys.readouterr().out
+    assert "is missing in the ledger" in capsys.readouterr().out
 
 
 def test_the_line_that_replays_it_makes_the_same_run() -> None:
