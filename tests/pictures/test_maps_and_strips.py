@@ -60,7 +60,7 @@ def test_the_text_of_a_map_counts_its_outcomes_and_says_where_the_reader_stands(
     text = pictures()["map"].text
     for outcome in set(MAP.values()):
         assert f"{outcome}: {list(MAP.values()).count(outcome)} of 12 runs" in text
-    assert "marked: pause, s 30" in text
+    assert "your choice: pause, s 30" in text
 
 
 def test_what_a_run_says_is_escaped():
