@@ -24,7 +24,7 @@ from classroom.world.history import Event
 
 STYLE = (
     "<style>"
-    "img.bop-picture{max-width:100%;height:auto;color-scheme:light;min-width:min(var(--bop-least,0px),42rem)}"
+    "img.bop-picture{max-width:100%;height:auto;color-scheme:light;min-width:min(var(--bop-least,0px),34rem)}"
     "body[data-jp-theme-light=false] img.bop-picture{color-scheme:dark}"
     "</style>"
 )
