@@ -4,7 +4,8 @@ Idea      A packet says the same in both versions, if it can be said in both: 3.
           and hardly any reason codes, so there they are empty and SUCCESS. Hence nobody but the
           codec has to know which version a connection speaks, as long as it asks for nothing that
           3.1.1 lacks. They are tuples, the cheapest values that Python has, since a PUBLISH a
-          microsecond is the aim; so ask for their types, too: Puback(1) == Pubrec(1), and Pingreq() counts as false.
+          microsecond is the aim; so ask for their types, too: Puback(1) == Pubrec(1), and a
+          Pingreq() counts as false.
 Not here  Their bytes (codec.py); which properties may stand in which packet (properties.py).
 Source    OASIS, MQTT Version 5.0 and Version 3.1.1, chapter 3. Where they have two names for one
           thing, MQTT 5's is used (clean_start was clean session).
@@ -19,8 +20,8 @@ from minibroker.mqtt.reason_codes import ReasonCode
 MQTT_3_1_1 = 4  # the protocol levels, as CONNECT gives them
 MQTT_5 = 5
 
-# Names of MQTT 5 in snake_case -> values: int, bool (for a flag), str, bytes. A user_property is a list of
-# (name, value) in order, a subscription_identifier a list of ints; in 3.1.1 there are none.
+# Names of MQTT 5 in snake_case -> values: int (0 or 1 for a flag), str, bytes. A user_property is a list of
+# (name, value) in order, a subscription_identifier a list of ints. In 3.1.1 there are none.
 Properties = Mapping[str, Any]
 NO_PROPERTIES: Properties = MappingProxyType({})
 

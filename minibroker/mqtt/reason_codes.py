@@ -69,3 +69,21 @@ RETURN_CODES = {
     ReasonCode.BAD_USER_NAME_OR_PASSWORD: 4,
     ReasonCode.NOT_AUTHORIZED: 5,
 }
+
+# Which of them each packet may carry (tables 3-1, 3-4 to 3-11, and 3.9.3, 3.11.3).
+_PUBLISH_CODES = "00 10 80 83 87 90 91 97 99"
+ALLOWED = {
+    packet: {int(code, 16): ReasonCode(int(code, 16)) for code in codes.split()}
+    for packet, codes in {
+        "Connack": "00 80 81 82 83 84 85 86 87 88 89 8A 8C 90 95 97 99 9A 9B 9C 9D 9F",
+        "Puback": _PUBLISH_CODES,
+        "Pubrec": _PUBLISH_CODES,
+        "Pubrel": "00 92",
+        "Pubcomp": "00 92",
+        "Suback": "00 01 02 80 83 87 8F 91 97 9E A1 A2",
+        "Unsuback": "00 11 80 83 87 8F 91",
+        "Disconnect": "00 04 80 81 82 83 87 89 8B 8D 8E 8F 90 93 94 95 96 97 98 99 9A 9B 9C 9D 9E 9F "
+        "A0 A1 A2",
+        "Auth": "00 18 19",
+    }.items()
+}
