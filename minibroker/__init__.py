@@ -33,6 +33,8 @@ local            the client in the broker's own process
 log_broker       topics and groups by name, in one event loop
 log_operations   the same, as JSON
 log_client       a topic, and a consumer of it, as a service sees them
+topic_filter     subjects, and patterns with wildcards that they fit
+router           publish to a subject: what is bound by a filter that fits
 http             the broker as an ASGI app, and a client's side of it
 arguments        checked once, at the door
 errors           definite and indefinite
@@ -72,6 +74,7 @@ from minibroker.message import Death, Message, Reason
 from minibroker.partition import Partition
 from minibroker.record import Record
 from minibroker.retention import Cleanup
+from minibroker.router import Router
 from minibroker.settings import Overflow, QueueSettings
 from minibroker.snapshot import QueueSnapshot
 from minibroker.topic import TopicLog
@@ -116,6 +119,7 @@ __all__ = [
     "QueueSnapshot",
     "Reason",
     "Record",
+    "Router",
     "StaleGeneration",
     "StaleReceipt",
     "State",

@@ -1,1 +1,18 @@
-"""The shop: small services that every lesson meets again."""
+"""The shop: small services that every lesson meets again.
+
+contracts      an order on the wire, version by version
+once           done once for each order, however often it is asked for
+tables         made when a service starts
+next_service   who is asked next, and waited for
+orders         takes an order: POST /orders, GET /orders/{order}
+payments       charges it: POST /charges
+inventory      reserves it: POST /reservations
+shipping       sends it: POST /shipments
+notifications  writes to the customer: POST /messages
+card           somebody else's: the card network
+
+Each but the card takes `then`, the URL of the next in the chain, so that who calls whom is said where they
+are started and in no service:
+
+    world.start("orders", partial(orders, then="http://payments/charges"))
+"""

@@ -1,0 +1,19 @@
+"""Models past one machine: SimPy, first laid over a measured small system, then scaled."""
+
+from classroom.scale.measured import measured
+from classroom.scale.retry_storm import Failure, storm
+from classroom.scale.server_queue import Admission, DropHopeless, DropLate, Fifo, Lifo, ServerQueue
+from classroom.scale.storm_counts import Storm
+
+__all__ = [
+    "Admission",
+    "DropHopeless",
+    "DropLate",
+    "Failure",
+    "Fifo",
+    "Lifo",
+    "ServerQueue",
+    "Storm",
+    "measured",
+    "storm",
+]
