@@ -38,6 +38,7 @@ router           publish to a subject: what is bound by a filter that fits
 http             the broker as an ASGI app, and a client's side of it
 arguments        checked once, at the door
 errors           definite and indefinite
+engines          the same client on RabbitMQ, Kafka and MQTT: a package of its own
 """
 
 from minibroker.broker import Broker
@@ -45,10 +46,12 @@ from minibroker.client import Call, Delivery, Queue
 from minibroker.consumer import QueueConsumer
 from minibroker.consumer_group import ConsumerGroup, Membership
 from minibroker.delivery_states import TRANSITIONS, Event, State
+from minibroker.engines import Capabilities, Capability, connect
 from minibroker.errors import (
     BrokerError,
     BrokerFault,
     BrokerUnreachable,
+    EngineMissing,
     FencedMember,
     GroupNotEmpty,
     IllegalMove,
@@ -63,6 +66,7 @@ from minibroker.errors import (
     StaleGeneration,
     StaleReceipt,
     TopicExists,
+    Unsupported,
 )
 from minibroker.group_offsets import Lag
 from minibroker.group_states import TRANSITIONS as GROUP_TRANSITIONS
@@ -89,10 +93,13 @@ __all__ = [
     "BrokerFault",
     "BrokerUnreachable",
     "Call",
+    "Capabilities",
+    "Capability",
     "Cleanup",
     "ConsumerGroup",
     "Death",
     "Delivery",
+    "EngineMissing",
     "Event",
     "FencedMember",
     "GroupEvent",
@@ -127,6 +134,8 @@ __all__ = [
     "TopicConsumer",
     "TopicExists",
     "TopicLog",
+    "Unsupported",
     "WorkQueue",
+    "connect",
     "http_call",
 ]

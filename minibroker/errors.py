@@ -122,6 +122,29 @@ class GroupNotEmpty(BrokerError):
     code = "group_not_empty"
 
 
+class Unsupported(BrokerError):
+    """This engine does not have that capability (engines/capabilities.py). It has *not* been done.
+
+    `engine` and `capability` are names; the message says why, and what to do instead.
+    """
+
+    code = "unsupported"
+
+    def __init__(self, message: str, *, engine: str = "", capability: str = "") -> None:
+        super().__init__(message)
+        self.engine, self.capability = engine, capability
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        return {"engine": self.engine, "capability": self.capability}
+
+
+class EngineMissing(BrokerError, ImportError):
+    """The library of this engine is not installed; the message says how to install it."""
+
+    code = "engine_missing"
+
+
 class IllegalMove(BrokerError):
     """A message cannot make this move from its state. If a caller sees it, minibroker has a bug."""
 
@@ -167,6 +190,8 @@ _BY_CODE: dict[str, type[BrokerError]] = {
         FencedMember,
         StaleGeneration,
         GroupNotEmpty,
+        Unsupported,
+        EngineMissing,
         IllegalMove,
         BrokerFault,
         BrokerUnreachable,

@@ -45,8 +45,16 @@ def find_chromium() -> str | None:
     return str(applications) if applications.exists() else None
 
 
-def missing(group: str) -> str | None:
-    """What the marked `group` of tests lacks on this machine and how to get it; None if nothing."""
+def find_server(name: str) -> str | None:
+    """The path of a server's program, or None. Debian keeps them in sbin, which a user's PATH leaves out."""
+    return shutil.which(name) or shutil.which(name, path="/usr/local/sbin:/usr/sbin:/sbin")
+
+
+def missing(group: str, *servers: str) -> str | None:
+    """What the marked `group` of tests lacks on this machine and how to get it; None if nothing.
+
+    A mark says what else a test needs: `engines("rabbitmq-server")` is for one that starts that program.
+    """
     if group == "browser":
         if importlib.util.find_spec("playwright") is None:
             return "no playwright (it is in the extra [dev]: make setup)"
@@ -56,14 +64,17 @@ def missing(group: str) -> str | None:
         lacking = [name for name in ENGINES if importlib.util.find_spec(name) is None]
         if lacking:
             return f"no {', '.join(lacking)} (make setup EXTRAS=dev,engines)"
+        lacking = [name for name in servers if find_server(name) is None]
+        if lacking:
+            return f"no {', '.join(lacking)} (apt install {' '.join(lacking)})"
     return None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    reasons = {group: missing(group) for group in ("browser", "engines")}
     for item in items:
-        for group, reason in reasons.items():
-            if reason and item.get_closest_marker(group):
+        for group in ("browser", "engines"):
+            mark = item.get_closest_marker(group)
+            if mark and (reason := missing(group, *mark.args)):
                 item.add_marker(pytest.mark.skip(reason=f"{group}: {reason}"))
 
 

@@ -1,0 +1,13 @@
+"""The same client on other brokers. In this order:
+
+capabilities     what an engine lacks is data, and a typed error
+engine           what connect() gives
+memory           minibroker itself
+connect          the url says which
+"""
+
+from minibroker.engines.capabilities import Capabilities, Capability, Lack
+from minibroker.engines.connect import connect
+from minibroker.engines.engine import Engine, Publication
+
+__all__ = ["Capabilities", "Capability", "Engine", "Lack", "Publication", "connect"]
