@@ -3,7 +3,7 @@
 Idea      The handler acks what it has done. If it raises, nothing is acked: the lease runs out and
           the broker delivers again. So an error of a moment heals itself, and an error for ever
           comes back until max_receive_count sends it to the dead letters.
-Not here  Many deliveries at once (prefetch, concurrency), graceful stop.
+Not here  Many deliveries at once (prefetch, concurrency), graceful stop: worker_pool.py.
 """
 
 import asyncio
@@ -29,15 +29,20 @@ async def work(node: Node, queue: Queue, handle: Handler, *, wait: float = 20.0,
             await asyncio.sleep(rest)
             continue
         for delivery in deliveries:
-            facts = {
-                "queue": queue.name,
-                "message": delivery.message.id,
-                "receive_count": delivery.receive_count,
-            }
-            node.record("handling", **facts)
-            outcome = "ok"
-            try:
-                await handle(delivery)
-            except Exception as error:
-                outcome = f"{type(error).__name__}: {error}"
-            node.record("handled", **facts, outcome=outcome)
+            await attend(node, delivery, handle)
+
+
+async def attend(node: Node, delivery: Delivery, handle: Handler) -> None:
+    """Give one delivery to the handler. What it raises goes into the history, and no further."""
+    facts = {
+        "queue": delivery.queue.name,
+        "message": delivery.message.id,
+        "receive_count": delivery.receive_count,
+    }
+    node.record("handling", **facts)
+    outcome = "ok"
+    try:
+        await handle(delivery)
+    except Exception as error:
+        outcome = f"{type(error).__name__}: {error}"
+    node.record("handled", **facts, outcome=outcome)
