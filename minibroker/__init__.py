@@ -5,10 +5,12 @@ delivery_states  the table of all moves that a message can make
 lease            one delivery, and its receipt
 settings         what a queue promises
 entry            what a queue knows of a message
+shelf            where each message stands, and every move that it makes
 ready_line       who is next
 fifo             groups: order where it is needed
 expiry           a time to live
 dedup            the same send again is the same message
+queue_facts      what of all this is written down, and how it is read again
 work_queue       leases, acks, retries, dead letters: the rules, without a clock of their own
 deadlines        when the next lease or delay ends
 dead_letter      why it died, and the way back

@@ -243,7 +243,8 @@ class Broker:
         """Move dead letters back, each to its origin or all `to` one queue: message id -> where it is."""
         with self._at_work(queue) as (it, now):
             moved = dead_letter.redrive(it, now=now, find=self._find, to=to, limit=limit, match=match)
-        self._settle(*moved.values())
+        for target in moved.values():
+            self._settle(target)
         return {message_id: target.name for message_id, target in moved.items()}
 
     # -- around each operation ---------------------------------------------------------------------------
@@ -257,19 +258,16 @@ class Broker:
         finally:
             self._settle(queue)
 
-    def _settle(self, *queues: WorkQueue) -> None:
+    def _settle(self, queue: WorkQueue) -> None:
         """Wake who waits for what is ready now, and set the alarm for what will be."""
-        if self._closed:
-            return
-        for queue in queues:
-            touched: WorkQueue | None = queue
-            while touched is not None:  # and where its dead letters went, and theirs
-                if touched.not_before() < self._alarm.at:
-                    self._alarm.no_later_than(touched.next_deadline())
-                line = self._lines.get(touched.name)
-                if line and touched.ready:
-                    line.wake(touched.ready)
-                touched = touched.dead_letter_queue
+        touched: WorkQueue | None = queue
+        while touched is not None and not self._closed:  # and where its dead letters went, and theirs
+            if touched.not_before() < self._alarm.at:
+                self._alarm.no_later_than(touched.next_deadline())
+            line = self._lines.get(touched.name)
+            if line and touched.ready:
+                line.wake(touched.ready)
+            touched = touched.dead_letter_queue
 
     def _sweep(self) -> None:
         """The alarm rang: let every queue do what is due."""
@@ -278,7 +276,8 @@ class Broker:
             for queue in self._queues.values():
                 queue.advance(now)
         finally:
-            self._settle(*self._queues.values())
+            for queue in self._queues.values():
+                self._settle(queue)
 
     # -- names ------------------------------------------------------------------------------------------
 

@@ -51,7 +51,12 @@ class Delivery:
 
     async def ack(self) -> None:
         """Done: remove the message. Ack *after* the effect; if before, a crash between loses the message."""
-        await self._settle(self.queue.ack(self.receipt))
+        try:
+            await self.queue.ack(self.receipt)
+        except StaleReceipt:
+            self.over()
+            raise
+        self.over()
 
     async def nack(self, delay: float = 0.0, reason: str = "") -> None:
         """Not done: give it back, to be received again after `delay` seconds. `reason` is for its death."""
@@ -75,13 +80,16 @@ class Delivery:
         return self.lease_until
 
     async def _settle(self, answer: Awaitable[Any]) -> None:
-        """Await the answer; if the broker has it back, or knows no such lease, leave the window."""
+        """As ack: await the answer; if the lease is over by it, leave the window."""
         try:
             await answer
         except StaleReceipt:
-            if self.consumer is not None:
-                self.consumer.over(self)
+            self.over()
             raise
+        self.over()
+
+    def over(self) -> None:
+        """It is settled, or its lease is over: leave the consumer's window."""
         if self.consumer is not None:
             self.consumer.over(self)
 

@@ -13,6 +13,7 @@ Source    RabbitMQ documentation, "Consumer Prefetch": a window of unacknowledge
 """
 
 import asyncio
+import time
 from collections import deque
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -54,6 +55,7 @@ class QueueConsumer:
             Delivery, float
         ] = {}  # all unacked -> when its lease is surely over, on the loop's clock
         self._fetching = asyncio.Lock()
+        self._clock = time.monotonic  # the loop's, from the first fetch on
         self._change: asyncio.Future[None] | None = None  # somebody waits for a place in the window
         self._stopping = False
 
@@ -69,7 +71,7 @@ class QueueConsumer:
         while True:
             while self._ahead:
                 delivery = self._ahead.popleft()
-                if self._held[delivery] > asyncio.get_running_loop().time():
+                if self._held[delivery] > self._clock():
                     return delivery
                 self.over(delivery)
             if self._stopping:
@@ -108,7 +110,8 @@ class QueueConsumer:
     def over(self, delivery: "Delivery") -> None:
         """This delivery is settled, or its lease is over: its place in the window is free."""
         self._held.pop(delivery, None)
-        self._wake()
+        if self._change is not None:
+            self._wake()
 
     def extended(self, delivery: "Delivery", timeout: float) -> None:
         """Its lease lasts `timeout` seconds from now."""
@@ -126,7 +129,8 @@ class QueueConsumer:
             wait=self._wait,
             visibility_timeout=self._visibility_timeout,
         )
-        ends = asyncio.get_running_loop().time() + self._lasts
+        self._clock = asyncio.get_running_loop().time
+        ends = self._clock() + self._lasts
         for delivery in deliveries:
             delivery.consumer = self
             self._held[delivery] = ends

@@ -2,15 +2,15 @@
 
 Idea      Acking a message would have to find and delete its deadline in the heap, which
           is slow. So the deadline stays and is skipped when it comes up, or thrown out
-          with others when they are the most of the heap. No timer a message.
+          with others when the heap has grown to twice what counted in it. No timer a message.
 Source    The heapq documentation, "Priority Queue Implementation Notes"; asyncio's event
           loop does the same with its cancelled timers.
 """
 
 import heapq
-import math
 from collections.abc import Callable
 
+FEW = 64  # so many deadlines that no longer count are no matter
 Deadline = tuple[float, int, int]  # seconds on the queue's clock, place in the queue, message id
 
 
@@ -23,21 +23,19 @@ class Deadlines:
     def __init__(self, runs: Callable[[Deadline], bool]) -> None:
         self._runs = runs
         self._heap: list[Deadline] = []
+        self._clean_at = FEW
 
     def __len__(self) -> int:
-        """How many are kept: those that count, and no more than as many again (and 64) that do not."""
+        """How many are kept: at most twice as many as counted when they were cleaned last, and FEW."""
         return len(self._heap)
 
-    def add(self, deadline: Deadline, *, running: int) -> None:
-        """Remember `deadline`; `running` is how many count at present, this one included."""
+    def add(self, deadline: Deadline) -> None:
+        """Remember `deadline`."""
         heapq.heappush(self._heap, deadline)
-        if len(self._heap) > 2 * running + 64:
+        if len(self._heap) > self._clean_at:
             self._heap = [deadline for deadline in self._heap if self._runs(deadline)]
             heapq.heapify(self._heap)
-
-    def floor(self) -> float:
-        """No deadline that counts is before this; inf if there is none. At no cost: it asks nobody."""
-        return self._heap[0][0] if self._heap else math.inf
+            self._clean_at = 2 * len(self._heap) + FEW
 
     def earliest(self) -> Deadline | None:
         """The first deadline that counts; None if there is none."""

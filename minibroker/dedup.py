@@ -15,6 +15,7 @@ Source    Amazon SQS Developer Guide, "Exactly-once processing": 5 minutes, the 
 import hashlib
 import json
 from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from minibroker.arguments import text
@@ -53,3 +54,13 @@ class DedupWindow:
         """`key` was sent now, for the first time, as this message."""
         self._messages[key] = message_id
         self._ends.append((now + self._window, key))
+
+    def remembered(self) -> Iterator[tuple[str, int, float]]:
+        """Each name with its message and the end of its window (seconds), the oldest first."""
+        return ((key, self._messages[key], until) for until, key in self._ends)
+
+    def restore(self, remembered: Iterable[tuple[str, int, float]]) -> None:
+        """Know again what remembered() told, the oldest first."""
+        for key, message_id, until in remembered:
+            self._messages[key] = message_id
+            self._ends.append((until, key))

@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass
 
 from minibroker.delivery_states import State
-from minibroker.lease import receipt_for
 from minibroker.message import Message
 
 
@@ -23,13 +22,9 @@ class Entry:
     expires_at: float = math.inf  # the end of its time to live
     receive_count: int = 0
     deadline: float = 0.0  # the end of the lease or delay that runs now, or ran last
-    consumer: str = ""
+    receipt: str = ""  # of its last lease
+    consumer: str = ""  # who had that
     error: str = ""  # the last reason that a nack gave
-
-    @property
-    def receipt(self) -> str:
-        """The receipt of its last lease."""
-        return receipt_for(self.message, self.receive_count)
 
 
 def why_stale(entry: Entry | None, message_id: int, *, queue: str) -> str:

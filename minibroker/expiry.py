@@ -16,7 +16,6 @@ Source    RabbitMQ documentation, "Time-To-Live and Expiration": the lower of th
 import math
 
 from minibroker.arguments import seconds
-from minibroker.entry import Entry
 from minibroker.ready_line import ReadyLine
 
 
@@ -26,7 +25,7 @@ class Expiry:
     def __init__(self, ttl: float | None, line: ReadyLine) -> None:
         self._ttl = math.inf if ttl is None else ttl
         self._line = line
-        self._any = False  # a queue that never held a message with an end need not look
+        self.in_use = False  # a queue that never held a message with an end need not look
 
     def end(self, now: float, ttl: float | None = None) -> float:
         """When a message with this `ttl` (None: none) that comes in now is over; inf for never."""
@@ -34,12 +33,12 @@ class Expiry:
         lasts = min(own, self._ttl)
         if lasts == math.inf:
             return math.inf
-        self._any = True
+        self.in_use = True
         return now + lasts
 
-    def head(self) -> Entry | None:
-        """The message at the head, if its time has an end."""
-        if not self._any:
-            return None
+    def head_ends(self) -> float:
+        """When the time of the message at the head is over; inf if that is never, or nobody is there."""
+        if not self.in_use:
+            return math.inf
         first = self._line.first()
-        return first if first is not None and first.expires_at < math.inf else None
+        return math.inf if first is None else first.expires_at

@@ -7,7 +7,9 @@ Not here  Who gets a lease, and what ends it (work_queue.py).
 Source    Amazon SQS Developer Guide, "Queue and message identifiers", receipt handle.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 from minibroker.arguments import text
 from minibroker.errors import InvalidArgument
@@ -26,6 +28,9 @@ class Lease(NamedTuple):
     receive_count: int
     until: float
     consumer: str = ""
+
+
+new_lease: Callable[[tuple[Any, ...]], Lease] = partial(tuple.__new__, Lease)  # see new_message
 
 
 def receipt_for(message: Message, receive_count: int) -> str:

@@ -13,11 +13,28 @@ from typing import TYPE_CHECKING, Any
 
 from minibroker.arguments import json_copy
 from minibroker.client import Call, Delivery, Queue
-from minibroker.message import Message
+from minibroker.errors import StaleReceipt
+from minibroker.message import NO_HEADERS, Message
 from minibroker.snapshot import QueueSnapshot
 
 if TYPE_CHECKING:
     from minibroker.broker import Broker
+
+
+class LocalDelivery(Delivery):
+    """As Delivery; its ack goes straight to the broker."""
+
+    __slots__ = ()
+    queue: "LocalQueue"
+
+    async def ack(self) -> None:
+        try:
+            self.queue.broker.ack(self.queue.name, self.receipt)
+        except StaleReceipt:
+            self.over()
+            raise
+        if self.consumer is not None:
+            self.consumer.over(self)
 
 
 class LocalQueue(Queue):
@@ -25,7 +42,7 @@ class LocalQueue(Queue):
 
     def __init__(self, name: str, broker: "Broker", call: Call, *, consumer: str = "") -> None:
         super().__init__(name, call, consumer=consumer)
-        self._broker = broker
+        self.broker = broker
 
     async def send(
         self,
@@ -37,9 +54,9 @@ class LocalQueue(Queue):
         group: str | None = None,
         dedup_id: str | None = None,
     ) -> int:
-        return self._broker.send(
+        return self.broker.send(
             self.name,
-            json_copy(body),
+            body if type(body) is str else json_copy(body),
             headers=headers,
             delay=delay,
             ttl=ttl,
@@ -50,7 +67,7 @@ class LocalQueue(Queue):
     async def receive(
         self, *, max_messages: int = 1, wait: float = 0.0, visibility_timeout: float | None = None
     ) -> list[Delivery]:
-        leases = await self._broker.receive(
+        leases = await self.broker.receive(
             self.name,
             max_messages=max_messages,
             wait=wait,
@@ -58,19 +75,21 @@ class LocalQueue(Queue):
             consumer=self.consumer,
         )
         return [
-            Delivery(_handed_out(lease.message), lease.receipt, lease.receive_count, lease.until, self)
-            for lease in leases
+            LocalDelivery(_handed_out(message), receipt, receive_count, until, self)
+            for message, receipt, receive_count, until, _ in leases
         ]
 
     async def ack(self, receipt: str) -> None:
-        self._broker.ack(self.name, receipt)
+        self.broker.ack(self.name, receipt)
 
     async def snapshot(self) -> QueueSnapshot:
-        return self._broker.snapshot(self.name)
+        return self.broker.snapshot(self.name)
 
 
 def _handed_out(message: Message) -> Message:
     """`message` such that nothing of it leads back into the broker."""
+    if type(message.body) is str and message.headers is NO_HEADERS:
+        return message
     body = json_copy(message.body)
     if body is message.body and not message.headers:
         return message

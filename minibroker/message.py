@@ -8,9 +8,10 @@ Not here  Where the message stands now (delivery_states.py, work_queue.py).
 Source    RabbitMQ documentation, "Dead Letter Exchanges", the x-death header.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -49,7 +50,8 @@ class Message(NamedTuple):
     redrive keep it (as SQS standard queues do). `past_receives` counts deliveries before it came to this
     queue: receive_count starts anew there, receipts must not. `group`: see fifo.py.
 
-    (A named tuple: as frozen as a frozen dataclass, and made in a third of the time.)
+    (A named tuple: as frozen as a frozen dataclass, and made in a third of the time; by new_message, which
+    takes the fields as one tuple, in a fifth.)
     """
 
     id: int
@@ -77,3 +79,13 @@ class Message(NamedTuple):
         """The message that `to_json` wrote."""
         deaths = tuple(Death(**{**death, "reason": Reason(death["reason"])}) for death in values["deaths"])
         return cls(**{**values, "deaths": deaths})
+
+    @classmethod
+    def from_list(cls, values: list[Any]) -> "Message":
+        """The message of its fields in order: the shortest JSON that a message has (a journal's)."""
+        message_id, body, headers, enqueued_at, deaths, past_receives, group = values
+        died = tuple(Death(**{**death, "reason": Reason(death["reason"])}) for death in deaths)
+        return cls(message_id, body, headers or NO_HEADERS, enqueued_at, died, past_receives, group)
+
+
+new_message: Callable[[tuple[Any, ...]], Message] = partial(tuple.__new__, Message)  # for the hottest loop

@@ -37,11 +37,11 @@ class ReadyLine:
             return self._back[0][1]
         return self._line[0] if self._line else None
 
-    def pop(self) -> Entry:
-        """Take out the first. IndexError if nobody stands here."""
+    def pop(self) -> Entry | None:
+        """Take out the first; None if nobody stands here."""
         if self._back and (not self._line or self._back[0][0] < self._line[0].place):
             return heapq.heappop(self._back)[1]
-        return self._line.popleft()
+        return self._line.popleft() if self._line else None
 
     def keep(self, stays: Callable[[Entry], bool]) -> None:
         """Take out all but those for which stays(entry) is true. It looks at each."""

@@ -10,34 +10,39 @@ Time      Nothing here reads a clock or waits: `now` (seconds, never going back)
           handed in, and every call first does what has fallen due by then. A lease
           that lasts until t is over at t. Between calls, next_deadline() says when
           somebody should call advance().
-Not here  Waiting for a message (waiting.py), names of queues (broker.py), the record of
-          a death (dead_letter.py), one message read by many (the log, not a queue).
+Journal   What must outlive the process is told to `journal`, as one list of JSON values a
+          fact (queue_facts.py). A lease that ends by itself is not: its end was in its beginning.
+Not here  Where each message stands (shelf.py), waiting for one (waiting.py), names of queues
+          (broker.py), the record of a death (dead_letter.py), one message read by many (the
+          log, not a queue).
 Source    Amazon SQS Developer Guide, "Visibility timeout", "Dead-letter queues". SQS
           moves a message when its receive count *exceeds* maxReceiveCount, at the next
           receive; here the end of the last lease moves it. Both deliver it that often.
           RabbitMQ documentation, "Queue Length Limit", for overflow; it counts what is ready.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from itertools import count, islice
 from typing import Any
 
+from minibroker import queue_facts
 from minibroker.arguments import group_or_none, headers_or_none, queue_name, seconds, text, whole_number
 from minibroker.dead_letter import leave, with_death
-from minibroker.deadlines import Deadline, Deadlines
 from minibroker.dedup import DedupWindow
-from minibroker.delivery_states import Event, State, next_state
+from minibroker.delivery_states import ACK, DEAD, DELAYED, DONE, IN_FLIGHT, READY, SEND, Event, State
 from minibroker.entry import Entry, why_stale
 from minibroker.errors import QueueFull, StaleReceipt
 from minibroker.expiry import Expiry
-from minibroker.fifo import Groups
-from minibroker.lease import Lease, message_id_of
-from minibroker.message import Message, Reason
-from minibroker.ready_line import ReadyLine
+from minibroker.lease import Lease, message_id_of, new_lease
+from minibroker.message import NO_HEADERS, Message, Reason, new_message
+from minibroker.queue_facts import Fact
 from minibroker.settings import Overflow, QueueSettings, full
+from minibroker.shelf import Shelf
 from minibroker.snapshot import QueueSnapshot
 
 Observer = Callable[..., None]  # observer(kind, **data), for each move, after it was made
+Journal = Callable[[Fact], None]
 
 
 class WorkQueue:
@@ -49,6 +54,7 @@ class WorkQueue:
     ids                  gives the next message id. Queues between which messages move must share it: by
                          default a queue counts on with its dead_letter_queue
     observer             `observer(kind, **data)` after each move; None costs nothing
+    journal              `journal(fact)` for each fact that must outlive the process; None costs nothing
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class WorkQueue:
         dead_letter_queue: "WorkQueue | None" = None,
         ids: Callable[[], int] | None = None,
         observer: Observer | None = None,
+        journal: Journal | None = None,
         **settings: Any,
     ) -> None:
         self.name = queue_name(name)
@@ -65,16 +72,13 @@ class WorkQueue:
         self.settings = QueueSettings(**settings).checked(name, has_dead_letter_queue=has_dead_letter_queue)
         self.dead_letter_queue = dead_letter_queue
         self._observer = observer
+        self._journal = journal
         own_ids = dead_letter_queue._next_id if dead_letter_queue else count(1).__next__
         self._next_id: Callable[[], int] = ids or own_ids
-        self._places = count()
-        self._entries: dict[int, Entry] = {}  # by message id; in order of place, since each is put in once
-        self._line = ReadyLine()
-        self._deadlines = Deadlines(self._runs)
-        self._expiry = Expiry(self.settings.ttl, self._line)
-        self._groups = Groups()
+        self._shelf = Shelf()
+        self._expiry = Expiry(self.settings.ttl, self._shelf.line)
         self._dedup = DedupWindow(self.settings.dedup_window, by_body=self.settings.dedup_by_body)
-        self._counts = dict.fromkeys(State, 0)  # DONE and DEAD count all that ever got there
+        self._due = math.inf  # nothing falls due before this
         self._now = 0.0  # when something was done last: a death at the head is not dated back before it
 
     # -- the life of a message, in order ---------------------------------------------------------
@@ -97,25 +101,31 @@ class WorkQueue:
         received one after the other (fifo.py). A `dedup_id` that was sent before stores nothing and
         returns the first one's id (dedup.py). QueueFull if there is no room and overflow is "reject".
         """
-        delay = seconds("delay", delay)
-        checked, group = headers_or_none(headers), group_or_none(group)
+        if delay != 0.0:
+            delay = seconds("delay", delay)
+        checked = NO_HEADERS if headers is None else headers_or_none(headers)
+        if group is not None:
+            group = group_or_none(group)
         expires_at = self._expiry.end(now, ttl)
-        key = self._dedup.key(dedup_id, body)
+        key = None
+        if dedup_id is not None or self.settings.dedup_by_body:
+            key = self._dedup.key(dedup_id, body)
         self.advance(now)
         if key is not None and (first := self._dedup.first(key, now)) is not None:
             self._observe("duplicate", message=first, dedup_id=key)
             return first
-        while self.room() == 0:
-            if not self._push_out(now):
-                raise QueueFull(full(self.name, self.settings))
-        message = Message(self._next_id(), body, checked, now, (), 0, group)
+        if self.settings.max_length is not None:
+            self._make_room(now)
+        message = new_message((self._next_id(), body, checked, now, (), 0, group))
         if key is not None:
             self._dedup.remember(key, message.id, now)
-        entry = self._enter(message, State.NEW, expires_at)
         if delay:
-            self._hide(entry, Event.SEND_DELAYED, now + delay)
+            entry = self._shelf.enter(message, Event.SEND_DELAYED, expires_at, until=now + delay)
         else:
-            self._show(entry, Event.SEND)
+            entry = self._shelf.enter(message, SEND, expires_at)
+        self._due = min(self._due, expires_at, now + delay if delay else math.inf)
+        if self._journal is not None:
+            self._journal(queue_facts.came_in(self.name, entry, dedup_key=key))
         if self._observer is not None:
             self._observe("sent", message=message.id, body=body, delay=delay)
         return message.id
@@ -140,16 +150,20 @@ class WorkQueue:
             lasts = seconds("visibility_timeout", visibility_timeout, above_zero=True)
         self.advance(now)
         leases: list[Lease] = []
-        while self._line and len(leases) < max_messages:
-            leases.append(self._lease(self._line.pop(), now + lasts, consumer))
-            self.advance(now)  # the next one stands at the head now, and its time may be up
+        line, until = self._shelf.line, now + lasts
+        while len(leases) < max_messages and (entry := line.pop()) is not None:
+            leases.append(self._lease(entry, until, consumer))
+            if self._expiry.in_use:
+                self._look_at_head()
+                self.advance(now)  # the next one stands at the head now, and its time may be up
+        if leases and self._journal is not None:
+            self._journal(queue_facts.leased(self.name, leases, until, consumer))
         return leases
 
     def ack(self, receipt: str, *, now: float) -> None:
         """The message is done with: remove it. StaleReceipt if the lease is over."""
         entry = self._leased(receipt, "ack", now)
-        self._move(entry, Event.ACK)
-        self._leave(entry)
+        self._take_out(entry, ACK)
         if self._observer is not None:
             self._observe("acked", message=entry.message.id, receipt=receipt)
 
@@ -170,6 +184,8 @@ class WorkQueue:
             self._hide(entry, Event.NACK_DELAYED, now + delay)
         else:
             self._show(entry, Event.NACK)
+        if not last:
+            self._write_down(entry)
         self._observe("nacked", message=entry.message.id, delay=delay, reason=reason)
         if last:
             self._observe_death(entry, Reason.MAX_RECEIVE_COUNT)
@@ -183,6 +199,7 @@ class WorkQueue:
         entry.receive_count -= 1
         entry.message = leave(entry.message, 1)
         self._show(entry, Event.RELEASE)
+        self._write_down(entry)
         self._observe("released", message=entry.message.id, receipt=receipt)
 
     def reject(self, receipt: str, reason: str, *, now: float) -> None:
@@ -198,35 +215,37 @@ class WorkQueue:
         timeout = seconds("timeout", timeout, above_zero=True)
         entry = self._leased(receipt, "extend", now)
         self._hide(entry, Event.EXTEND, now + timeout)
+        self._write_down(entry)
         self._observe("extended", message=entry.message.id, receipt=receipt, until=entry.deadline)
         return entry.deadline
 
+    # -- time --------------------------------------------------------------------------------------
+
     def advance(self, now: float) -> None:
         """Do what fell due by `now`, in the order in which it fell due: leases, delays and lives end."""
-        while self.not_before() <= now and (at := self.next_deadline()) is not None and at <= now:
-            self._now = max(self._now, at)
-            due = self._deadlines.pop_due(at)
-            if due is None:
-                self._lapse()
-            elif (entry := self._entries[due[-1]]).state is State.DELAYED:
-                self._show(entry, Event.BECOME_VISIBLE)
-            else:
-                self._expire(entry)
+        while self._due <= now:
+            at = self._first_deadline()
+            if at <= now:
+                self._now = max(self._now, at)
+                due = self._shelf.pop_due(at)
+                if due is None:
+                    self._lapse()
+                elif due.state is DELAYED:
+                    self._show(due, Event.BECOME_VISIBLE)
+                else:
+                    self._expire(due)
+                at = self._first_deadline()
+            self._due = at
         self._now = now
 
     def next_deadline(self) -> float | None:
         """When the next lease, delay or life ends, in seconds on the queue's clock; None if none runs."""
-        earliest = self._deadlines.earliest()
-        head = self._expiry.head()
-        if head is None:
-            return earliest[0] if earliest else None
-        return min(head.expires_at, earliest[0]) if earliest else head.expires_at
+        at = self._first_deadline()
+        return None if at == math.inf else at
 
     def not_before(self) -> float:
-        """A lower bound of next_deadline(), inf for none: cheap, for whoever asks at every turn."""
-        head = self._expiry.head()
-        floor = self._deadlines.floor()
-        return floor if head is None else min(floor, head.expires_at)
+        """A lower bound of next_deadline(), inf for none: at no cost, for whoever asks at every turn."""
+        return self._due
 
     # -- between queues: dead letters come in, redriven messages go out ------------------------
 
@@ -240,69 +259,90 @@ class WorkQueue:
             pass
         self._now = max(self._now, now)
         redriven = redriven_from is not None
-        entry = self._enter(message, State.DEAD if redriven else State.NEW, self._expiry.end(now))
-        self._show(entry, Event.REDRIVE if redriven else Event.SEND)
+        expires_at = self._expiry.end(now)
+        if redriven:
+            entry = self._shelf.enter(message, Event.REDRIVE, expires_at, before=DEAD)
+        else:
+            entry = self._shelf.enter(message, SEND, expires_at)
+        self._due = min(self._due, expires_at)
+        if self._journal is not None:
+            self._journal(queue_facts.came_in(self.name, entry))
         if redriven:
             self._observe("redriven", message=message.id, source=redriven_from, to=self.name)
 
     def withdraw(self, message_ids: Iterable[int]) -> list[Message]:
         """Take these messages out, those of them that are ready, and return them in order of place."""
-        wanted = set(message_ids)
-        leaving = [e for e in self._entries.values() if e.message.id in wanted and e.state is State.READY]
-        for entry in leaving:
-            self._counts[State.READY] -= 1
-            self._leave(entry)
-        self._line.keep(lambda entry: entry.message.id in self._entries)
+        leaving = self._shelf.withdraw(set(message_ids))
+        self._look_at_head()
+        if self._journal is not None:
+            for entry in leaving:
+                self._journal(queue_facts.went_out(self.name, entry))
         return [leave(entry.message, entry.receive_count) for entry in leaving]
 
     def room(self) -> int | None:
         """How many more messages it has room for; None: any number."""
         most = self.settings.max_length
-        return None if most is None else max(0, most - len(self._entries))
+        return None if most is None else max(0, most - len(self._shelf))
+
+    # -- a journal: all that it holds, and back -------------------------------------------------
+
+    def facts(self) -> Iterable[Fact]:
+        """What a journal must know to make this queue anew, and no more."""
+        yield from queue_facts.all_of(self.name, self._shelf, self._dedup)
+
+    def restore(self, recovered: queue_facts.Recovered) -> None:
+        """Take over what a journal knew. The queue must be new; nothing is observed or written."""
+        shelf = self._shelf
+        for kept in recovered.entries.values():
+            shelf.place(kept)
+            if kept.expires_at < math.inf:
+                self._expiry.in_use = True
+        shelf.acked, shelf.died = recovered.acked, recovered.dead
+        self._dedup.restore(recovered.dedup)
+        self._due = self._first_deadline()
 
     # -- looking at it counts as no receive -----------------------------------------------------
 
     @property
     def ready(self) -> int:
         """How many messages the next receive could take."""
-        return len(self._line)
+        return len(self._shelf.line)
 
     @property
     def depth(self) -> int:
         """All messages that the queue holds, visible or not."""
-        return len(self._entries)
+        return len(self._shelf)
 
     def count(self, state: State) -> int:
         """How many messages stand in `state`; of DONE and DEAD, how many ever got there."""
-        return self._counts[state]
+        return self._shelf.count(state)
 
-    def peek(
-        self, max_messages: int | None = None, *, now: float, state: State = State.READY
-    ) -> list[Message]:
+    def peek(self, max_messages: int | None = None, *, now: float, state: State = READY) -> list[Message]:
         """The first `max_messages` (None: all) that stand in `state`, in order of place, without a lease."""
         if max_messages is not None:
             whole_number("max_messages", max_messages, at_least=1)
         self.advance(now)
-        standing = (entry.message for entry in self._entries.values() if entry.state is state)
+        standing = (entry.message for entry in self._shelf if entry.state is state)
         return list(islice(standing, max_messages))
 
     def snapshot(self, *, now: float) -> QueueSnapshot:
         """Counts and ages at `now`. It walks all messages to find the oldest: not for a hot loop."""
         self.advance(now)
-        oldest = min((entry.message.enqueued_at for entry in self._entries.values()), default=None)
+        count = self._shelf.count
+        oldest = min((entry.message.enqueued_at for entry in self._shelf), default=None)
         return QueueSnapshot(
             name=self.name,
             at=now,
             ready=self.ready,
-            delayed=self._counts[State.DELAYED],
-            in_flight=self._counts[State.IN_FLIGHT],
-            acked=self._counts[State.DONE],
-            dead_lettered=self._counts[State.DEAD],
+            delayed=count(DELAYED),
+            in_flight=count(IN_FLIGHT),
+            acked=count(DONE),
+            dead_lettered=count(DEAD),
             oldest_age=None if oldest is None else now - oldest,
             visibility_timeout=self.settings.visibility_timeout,
             max_receive_count=self.settings.max_receive_count,
             dead_letter_queue=self.dead_letter_queue.name if self.dead_letter_queue else None,
-            blocked=self._counts[State.READY] - self.ready,
+            blocked=count(READY) - self.ready,
             ttl=self.settings.ttl,
             max_length=self.settings.max_length,
             overflow=self.settings.overflow,
@@ -310,24 +350,11 @@ class WorkQueue:
 
     # -- the moves ---------------------------------------------------------------------------------
 
-    def _enter(self, message: Message, state: State, expires_at: float) -> Entry:
-        entry = Entry(message, next(self._places), state, expires_at)
-        self._entries[message.id] = entry
-        self._counts[state] += 1
-        self._groups.join(entry)
-        return entry
-
-    def _leave(self, entry: Entry) -> None:
-        del self._entries[entry.message.id]
-        heir = self._groups.leave(entry)
-        if heir is not None and heir.state is State.READY:
-            self._line.add(heir)
-
     def _lease(self, entry: Entry, until: float, consumer: str) -> Lease:
-        entry.receive_count += 1
-        entry.consumer = consumer
-        self._hide(entry, Event.RECEIVE, until)
-        lease = Lease(entry.message, entry.receipt, entry.receive_count, until, consumer)
+        self._shelf.lease(entry, until, consumer)
+        if until < self._due:
+            self._due = until
+        lease = new_lease((entry.message, entry.receipt, entry.receive_count, until, consumer))
         if self._observer is not None:
             self._observe(
                 "leased",
@@ -358,30 +385,37 @@ class WorkQueue:
 
     def _lapse(self) -> None:
         """The head's time to live is over."""
-        entry = self._line.pop()
+        entry = self._shelf.line.pop()
+        assert entry is not None  # else nothing stood at the head that could be over
         self._bury(entry, Event.LAPSE, Reason.EXPIRED, self._now)
         self._observe_death(entry, Reason.EXPIRED)
+
+    def _make_room(self, now: float) -> None:
+        """Let the oldest go, as overflow says, until there is room for one; QueueFull if it does not."""
+        while self.room() == 0:
+            if not self._push_out(now):
+                raise QueueFull(full(self.name, self.settings))
 
     def _push_out(self, now: float) -> bool:
         """Let the oldest ready one go, as overflow says; False if none may, or none is ready."""
         if self.settings.overflow == Overflow.REJECT:
             return False
-        blocked = (entry for entry in self._entries.values() if entry.state is State.READY)
-        oldest = self._line.pop() if self._line else next(blocked, None)
+        oldest = self._shelf.line.pop()
+        if oldest is None:  # what is ready stands behind others of its group
+            oldest = next((entry for entry in self._shelf if entry.state is READY), None)
         if oldest is None:
             return False
         if self.settings.overflow == Overflow.DEAD_LETTER:
             self._bury(oldest, Event.OVERFLOW, Reason.MAX_LENGTH, now)
             self._observe_death(oldest, Reason.MAX_LENGTH)
         else:
-            self._move(oldest, Event.OVERFLOW)
-            self._leave(oldest)
+            self._take_out(oldest, Event.OVERFLOW)
             self._observe("dropped", message=oldest.message.id, reason=str(Reason.MAX_LENGTH))
+        self._look_at_head()
         return True
 
     def _bury(self, entry: Entry, event: Event, reason: Reason, at: float) -> None:
-        self._move(entry, event)
-        self._leave(entry)
+        self._take_out(entry, event)
         if self.dead_letter_queue is not None:
             receives = entry.receive_count
             message = with_death(
@@ -394,32 +428,38 @@ class WorkQueue:
             )
             self.dead_letter_queue.adopt(message, now=at)
 
+    def _take_out(self, entry: Entry, event: Event) -> None:
+        self._shelf.leave(entry, event)
+        if self._expiry.in_use:
+            self._look_at_head()
+        if self._journal is not None:
+            self._journal(queue_facts.went_out(self.name, entry))
+
     def _show(self, entry: Entry, event: Event) -> None:
-        self._move(entry, event)
-        if self._groups.lets_go(entry):
-            self._line.add(entry)
+        self._shelf.show(entry, event)
+        if self._expiry.in_use:
+            self._look_at_head()
 
     def _hide(self, entry: Entry, event: Event, until: float) -> None:
-        self._move(entry, event)
-        entry.deadline = until
-        running = self._counts[State.IN_FLIGHT] + self._counts[State.DELAYED]
-        self._deadlines.add((until, entry.place, entry.message.id), running=running)
+        self._shelf.hide(entry, event, until)
+        if until < self._due:
+            self._due = until
 
-    def _move(self, entry: Entry, event: Event) -> None:
-        after = next_state(entry.state, event)
-        self._counts[entry.state] -= 1
-        self._counts[after] += 1
-        entry.state = after
+    def _write_down(self, entry: Entry) -> None:
+        """Where it stands now must outlive the process."""
+        if self._journal is not None:
+            self._journal(queue_facts.stands(self.name, entry))
 
     # -- questions ---------------------------------------------------------------------------------
 
-    def _runs(self, deadline: Deadline) -> bool:
-        """Is this deadline still that of a lease or delay? Acks and extends leave theirs in the heap."""
-        when, _, message_id = deadline
-        entry = self._entries.get(message_id)
-        return (
-            entry is not None and entry.deadline == when and entry.state in (State.IN_FLIGHT, State.DELAYED)
-        )
+    def _first_deadline(self) -> float:
+        return min(self._shelf.first_deadline(), self._expiry.head_ends())
+
+    def _look_at_head(self) -> None:
+        """Another message may stand at the head now, and its time may be up sooner than anything else."""
+        ends = self._expiry.head_ends()
+        if ends < self._due:
+            self._due = ends
 
     def _is_exhausted(self, entry: Entry) -> bool:
         most = self.settings.max_receive_count
@@ -427,17 +467,17 @@ class WorkQueue:
 
     def _leased(self, receipt: str, operation: str, now: float) -> Entry:
         """The entry that this receipt holds now, or StaleReceipt."""
-        message_id = message_id_of(receipt)
         self.advance(now)
-        entry = self._entries.get(message_id)
-        if entry is not None and entry.state is State.IN_FLIGHT and entry.receipt == receipt:
+        entry = self._shelf.leased.get(receipt) if isinstance(receipt, str) else None
+        if entry is not None:
             return entry
+        message_id = message_id_of(receipt)
         self._observe("stale", message=message_id, receipt=receipt, operation=operation)
+        why = why_stale(self._shelf.get(message_id), message_id, queue=self.name)
         raise StaleReceipt(
-            f"cannot {operation}: receipt {receipt} is not leased at t={now:g}s, for "
-            f"{why_stale(entry, message_id, queue=self.name)}. Work faster, raise visibility_timeout (now "
-            f"{self.settings.visibility_timeout:g}s), or make the handler idempotent and drop this "
-            f"{operation}."
+            f"cannot {operation}: receipt {receipt} is not leased at t={now:g}s, for {why}. Work faster, "
+            f"raise visibility_timeout (now {self.settings.visibility_timeout:g}s), or make the handler "
+            f"idempotent and drop this {operation}."
         )
 
     def _observe(self, kind: str, **data: Any) -> None:
