@@ -105,10 +105,13 @@ def find_attacks(
     seed: int = 0,
     progress: Callable[[str, int, int], None] | None = None,
     stop: Callable[[Run], bool] = lambda run: False,
+    until_first: bool = False,
+    effort: float = 1.0,
 ) -> Findings:
     """All attacks as they stand, then the sweep; and if nothing broke, the search.
 
     progress(stage, done, of) is called after each run; stop(run) says that enough is known.
+    until_first: one broken promise is enough. effort: the share of the sweep's and the search's runs to make.
     """
     findings = Findings(attacks)
     tell = progress or (lambda stage, done, of: None)
@@ -116,28 +119,30 @@ def find_attacks(
     for index, attack in enumerate(attacks):
         quiet[attack.name] = findings.look_at(attack, (), seed)
         tell("as it stands", index + 1, len(attacks))
-        if stop(quiet[attack.name]):
+        if stop(quiet[attack.name]) or (until_first and findings.broken):
             return findings
         if isinstance(quiet[attack.name].error, EndlessLoop):
             return findings  # each further run would end in it too, after seconds of real time
     for attack in attacks:
-        points = list(strikes(attack, quiet[attack.name]))
+        points = list(strikes(attack, quiet[attack.name], most=max(1, round(SWEEP_RUNS * effort))))
         for index, fault in enumerate(points):
             before = len(findings.broken)
             findings.look_at(attack, (fault,), seed)
             findings.swept.append((fault, len(findings.broken) == before))
+            if until_first and findings.broken:
+                return findings
             tell("a strike at every effect", index + 1, len(points))
     if not findings.broken:
         for attack in attacks:
             if attack.plans is not None:
-                _search(attack, findings, seed, tell)
+                _search(attack, findings, seed, tell, runs=max(1, round(SEARCH_RUNS * effort)))
     return findings
 
 
-def strikes(attack: Attack, quiet: Run) -> Iterator[Fault]:
+def strikes(attack: Attack, quiet: Run, *, most: int = SWEEP_RUNS) -> Iterator[Fault]:
     """A crash before and after, and a pause before, each effect of the attack's nodes in its quiet run.
 
-    If there are more points than SWEEP_RUNS, they are thinned out evenly.
+    If there are more points than `most`, they are thinned out evenly.
     """
     points: list[Fault] = []
     for effect in effects_that_matter(quiet):
@@ -145,7 +150,7 @@ def strikes(attack: Attack, quiet: Run) -> Iterator[Fault]:
             points += [Crash(effect.node, before=effect.number), Crash(effect.node, after=effect.number)]
         if effect.node in attack.pauses:
             points.append(Pause(effect.node, before=effect.number, lasts=PAUSE))
-    stride = max(1, -(-len(points) // SWEEP_RUNS))
+    stride = max(1, -(-len(points) // most))
     yield from points[::stride]
 
 
@@ -178,7 +183,9 @@ class _Enough(BaseException):
     """The budget is spent (a BaseException, so that Hypothesis lets it pass)."""
 
 
-def _search(attack: Attack, findings: Findings, seed: int, tell: Callable[[str, int, int], None]) -> None:
+def _search(
+    attack: Attack, findings: Findings, seed: int, tell: Callable[[str, int, int], None], *, runs: int
+) -> None:
     import hypothesis
     from hypothesis.configuration import set_hypothesis_home_dir
 
@@ -195,13 +202,13 @@ def _search(attack: Attack, findings: Findings, seed: int, tell: Callable[[str, 
             shrunk += 1
         searched += 1
         violations = findings.look_at(attack, plan, seed).violations(*attack.checks)
-        tell("plans of several faults", min(searched, SEARCH_RUNS), SEARCH_RUNS)
+        tell("plans of several faults", min(searched, runs), runs)
         assert not violations
 
     prepared: Any = hypothesis.given(attack.plans())(attempt)
     prepared = hypothesis.seed(seed)(prepared)
     prepared = hypothesis.settings(
-        max_examples=SEARCH_RUNS,
+        max_examples=runs,
         deadline=None,
         database=None,
         derandomize=False,

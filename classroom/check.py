@@ -189,8 +189,10 @@ def judge(
     *,
     seed: int = 0,
     progress: Callable[[str, int, int], None] | None = None,
+    until_first: bool = False,
+    effort: float = 1.0,
 ) -> Verdict:
-    """The verdict on these answers; nothing is shown."""
+    """The verdict on these answers; nothing is shown. until_first, effort: as find_attacks() takes them."""
     attacks = exercise.attacks(answers)
     unfinished: dict[str, str] = {}
 
@@ -198,7 +200,9 @@ def judge(
         unfinished.update((event["answer"], event["text"]) for event in run.of("unfinished"))
         return bool(unfinished)
 
-    findings: Findings = find_attacks(attacks, seed=seed, progress=progress, stop=notice)
+    findings: Findings = find_attacks(
+        attacks, seed=seed, progress=progress, stop=notice, until_first=until_first, effort=effort
+    )
     broken = tuple(
         (promise, findings.broken[promise.name])
         for promise in exercise.promises
