@@ -118,6 +118,10 @@ class QueueConsumer:
         if delivery in self._held:
             self._held[delivery] = asyncio.get_running_loop().time() + timeout
 
+    async def give_back(self, delivery: "Delivery") -> None:
+        """Return one that was fetched ahead and not begun. Engines that must count it override this."""
+        await delivery.release()
+
     async def _fetch(self) -> None:
         if len(self._held) >= self.prefetch:
             await self._until_one_is_over(None)
@@ -142,7 +146,7 @@ class QueueConsumer:
         while self._ahead:
             delivery = self._ahead.pop()
             try:
-                await delivery.release()
+                await self.give_back(delivery)
             except StaleReceipt:  # its lease was over: it is back already
                 pass
 

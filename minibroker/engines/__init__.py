@@ -3,6 +3,7 @@
 capabilities     what an engine lacks is data, and a typed error
 engine           what connect() gives
 memory           minibroker itself
+rabbitmq         queues on RabbitMQ; rabbitmq_channels, rabbitmq_messages: what is below
 connect          the url says which
 """
 

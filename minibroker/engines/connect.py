@@ -22,6 +22,7 @@ def connect(url: str) -> Engine:
     | url                              | engine                                                         |
     |----------------------------------|----------------------------------------------------------------|
     | `memory:`                        | minibroker, in this process; gone at the end                   |
+    | `amqp://user:password@host:5672` | RabbitMQ; `amqps:` over TLS                                    |
 
     InvalidArgument for any other url; EngineMissing, with what to install, if its library is not here.
     """
@@ -42,4 +43,10 @@ def _memory(url: str) -> Engine:
     return Memory()
 
 
-ENGINES: dict[str, Callable[[str], Engine]] = {"memory": _memory}
+def _rabbitmq(url: str) -> Engine:
+    from minibroker.engines.rabbitmq import RabbitMQ
+
+    return RabbitMQ(url)
+
+
+ENGINES: dict[str, Callable[[str], Engine]] = {"memory": _memory, "amqp": _rabbitmq, "amqps": _rabbitmq}

@@ -8,7 +8,7 @@ Idea      A test is a scenario that gets a broker and says what must be true of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
 from typing import Any
 
@@ -16,8 +16,10 @@ import pytest
 
 from minibroker.engines import Capabilities, Engine, connect
 from tests.minibroker.conftest import JumpingLoop
+from tests.minibroker.engines.servers import RabbitMQ
 
 PATIENCE = 40.0  # seconds for one scenario
+NUMBERS = count(1)
 
 
 class Bench:
@@ -26,7 +28,6 @@ class Bench:
     def __init__(self, name: str, url: str, *, moment: float, loop_factory: Any = None) -> None:
         self.engine, self.url, self.moment = name, url, moment
         self._loop_factory = loop_factory
-        self._numbers = count(1)
 
     def __repr__(self) -> str:
         return f"Bench({self.url})"
@@ -37,7 +38,7 @@ class Bench:
 
     def name(self, word: str) -> str:
         """A name that no test had before."""
-        return f"{word}-{next(self._numbers)}"
+        return f"{word}-{next(NUMBERS)}"
 
     def topic_name(self, word: str) -> str:
         """The same, of a topic with four partitions that can be created, or was."""
@@ -61,9 +62,16 @@ def bench(name: str, request: pytest.FixtureRequest) -> Bench:
 
 
 MEMORY = "memory"
+RABBITMQ = pytest.param("rabbitmq", marks=pytest.mark.engines("rabbitmq-server"))
 
 
-@pytest.fixture(scope="session", params=[MEMORY])
+@pytest.fixture(scope="session")
+def rabbit(request: pytest.FixtureRequest) -> Bench:
+    """RabbitMQ alone."""
+    return bench("rabbitmq", request)
+
+
+@pytest.fixture(scope="session", params=[MEMORY, RABBITMQ])
 def queues(request: pytest.FixtureRequest) -> Bench:
     """Each engine that has queues."""
     return bench(request.param, request)
@@ -75,7 +83,34 @@ def topics(request: pytest.FixtureRequest) -> Bench:
     return bench(request.param, request)
 
 
-@pytest.fixture(scope="session", params=[MEMORY])
+@pytest.fixture(scope="session", params=[MEMORY, RABBITMQ])
 def any_engine(request: pytest.FixtureRequest) -> Bench:
     """Each engine."""
     return bench(request.param, request)
+
+
+# -- the servers ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rabbitmq(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RabbitMQ | None]:
+    """Started as soon as it is known that it will be needed: it boots while the other engines are tried."""
+    wanting = [item for item in request.session.items if "rabbitmq-server" in _servers(item)]
+    if all(item.get_closest_marker("skip") for item in wanting):
+        yield None
+        return
+    server = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_url(rabbitmq: RabbitMQ) -> str:
+    return rabbitmq.url
+
+
+def _servers(item: pytest.Item) -> tuple[object, ...]:
+    mark = item.get_closest_marker("engines")
+    return mark.args if mark else ()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from minibroker import InvalidArgument, Unsupported
+from minibroker import EngineMissing, InvalidArgument, Unsupported
 from minibroker.engines import Capability, connect
 from minibroker.engines.capabilities import PART_OF, Capabilities, Lack
 
@@ -150,3 +150,17 @@ def test_importing_minibroker_imports_no_engines_library():
     code = "import minibroker, sys; print(sorted({'aio_pika', 'aiokafka', 'aiomqtt'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+LIBRARIES = {"amqp://127.0.0.1": "aio_pika"}
+
+
+@pytest.mark.parametrize("url", list(LIBRARIES))
+def test_an_engine_without_its_library_says_what_to_install(url, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == LIBRARIES[url]]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, LIBRARIES[url], None)
+    for name in [name for name in sys.modules if name.startswith("minibroker.engines.")]:
+        monkeypatch.delitem(sys.modules, name)  # they hold what they have imported
+    with pytest.raises(EngineMissing, match=rf"{LIBRARIES[url]}.*pip install 'broken-on-purpose\[engines\]'"):
+        connect(url)

@@ -153,7 +153,7 @@ def test_a_nacked_message_is_delivered_again_and_counted(queues):
 
 def test_a_nacked_message_comes_before_those_that_were_sent_after_it(queues):
     async def scenario(broker):
-        charges = await broker.create_queue(queues.name("charges"))
+        charges, _ = await with_dead_letters(broker, queues, max_receive_count=5)
         for word in ("first", "second", "third"):
             await charges.send(word)
         [delivery] = await charges.receive(wait=SOON)
