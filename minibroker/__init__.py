@@ -17,11 +17,12 @@ dead_letter      why it died, and the way back
 snapshot         a queue in numbers
 markup           ... and as a small table
 record           one line of the log
+timestamps       when it was written: one time for a whole batch
 partition        records in a row, each under an offset; reading removes nothing
 producers        a retry that the log recognises
 partitioner      which partition: the one that Kafka would choose
 topic            a log in several partitions
-retention        what a log forgets: by age, by number, by key
+retention        what a log forgets: by age, by number, by bytes, by key
 group_states     the table of all moves that a consumer group can make
 assignment       who reads which partition: range, round_robin, sticky
 group_offsets    how far a group has read, and how far behind it is
@@ -79,7 +80,7 @@ from minibroker.log_client import Topic, TopicConsumer
 from minibroker.message import Death, Message, Reason
 from minibroker.partition import Partition
 from minibroker.record import Record
-from minibroker.retention import Cleanup
+from minibroker.retention import Cleaning, Cleanup
 from minibroker.router import Router
 from minibroker.settings import Overflow, QueueSettings
 from minibroker.snapshot import QueueSnapshot
@@ -97,6 +98,7 @@ __all__ = [
     "Call",
     "Capabilities",
     "Capability",
+    "Cleaning",
     "Cleanup",
     "ConsumerGroup",
     "Death",

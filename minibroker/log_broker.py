@@ -8,7 +8,7 @@ Groups    are kept by topic and name: here a group reads one topic. (The core, l
 Not here  The rules (topic.py, consumer_group.py), JSON arguments (log_operations.py).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from typing import Any
 
@@ -113,10 +113,15 @@ class LogBroker:
         """Write a record (see TopicLog.append); readers that wait get it at once."""
         log = self.find(topic)
         record = log.append(key, value, now=self._clock(), **options)
-        if topic in self._readers:
-            self._readers[topic].wake(len(self._readers[topic]))
-        self.settle()
+        self._grown(log)
         return record
+
+    def append_many(self, topic: str, records: Iterable[Any], **options: Any) -> dict[int, range]:
+        """Write a batch (see TopicLog.append_many): partition -> the offsets that its records got."""
+        log = self.find(topic)
+        offsets = log.append_many(records, now=self._clock(), **options)
+        self._grown(log)
+        return offsets
 
     async def fetch(
         self, topic: str, offsets: Mapping[int, int], *, max_records: int = 500, wait: float = 0.0
@@ -159,6 +164,13 @@ class LogBroker:
         for key, line in self._barriers.items():
             if len(line) and self._groups[key].state == "stable":
                 line.wake(len(line))
+
+    def _grown(self, log: TopicLog) -> None:
+        """There is something new: who waits for it looks again."""
+        if line := self._readers.get(log.name):
+            line.wake(len(line))
+        if not self._closed:
+            self._alarm.no_later_than(log.next_deadline())
 
     def _sweep(self) -> None:
         """The alarm rang: clean what is to be cleaned, give up who was silent."""

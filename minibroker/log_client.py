@@ -13,7 +13,7 @@ Not here  What to do with a record: yours. Nor an own buffer: a record that you 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
@@ -66,6 +66,26 @@ class Topic:
             arguments |= {"producer": producer, "sequence": sequence}
         answer = await self.ask("append", arguments)
         return Record(key=key, value=value, headers=dict(headers or {}), **answer)
+
+    async def append_many(
+        self,
+        records: Iterable[Any],
+        *,
+        partition: int | None = None,
+        producer: str | None = None,
+        sequence: int | None = None,
+    ) -> dict[int, range]:
+        """Write a batch, all or none: (key, value), or (key, value, headers), each.
+
+        Returns {partition: the offsets that its records got, in their order}. To number a batch, name its
+        `partition`; `sequence` is the number of its first record, and a retry brings the same records.
+        Over HTTP a batch is one body, and so at most http.MAX_BODY bytes.
+        """
+        arguments: dict[str, Any] = {"records": list(records), "partition": partition}
+        if producer is not None:
+            arguments |= {"producer": producer, "sequence": sequence}
+        answer = await self.ask("append_many", arguments)
+        return {int(number): range(first, end) for number, (first, end) in answer["offsets"].items()}
 
     async def new_producer(self) -> str:
         """An id for an idempotent producer, that nobody had before."""

@@ -51,6 +51,20 @@ async def _append(
     return {"partition": record.partition, "offset": record.offset, "timestamp": record.timestamp}
 
 
+async def _append_many(
+    logs: "LogBroker",
+    topic: str,
+    *,
+    records: Any,
+    partition: Any = None,
+    producer: Any = None,
+    sequence: Any = None,
+) -> Json:
+    """`records` are [key, value] or [key, value, headers]; the answer says {partition: [first, end]}."""
+    written = logs.append_many(topic, records, partition=partition, producer=producer, sequence=sequence)
+    return {"offsets": {str(number): [got.start, got.stop] for number, got in written.items()}}
+
+
 async def _fetch(
     logs: "LogBroker", topic: str, *, offsets: Any, max_records: Any = 500, wait: Any = 0.0
 ) -> Json:
@@ -151,6 +165,7 @@ async def _reset(
 
 LOG_OPERATIONS: dict[str, Callable[..., Awaitable[Json]]] = {
     "append": _append,
+    "append_many": _append_many,
     "fetch": _fetch,
     "offset": _offset,
     "describe": _describe,

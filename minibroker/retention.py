@@ -9,17 +9,20 @@ Deletes   A value of None is a tombstone: "this key is gone". Compaction removes
           first cleaning that met it. A reader that goes from the start to the end within
           that time misses no delete; one that takes longer may have read the record and
           not find the tombstone any more, and keeps a row that nobody else has.
-Not here  When to clean: TopicLog.advance() does, every check_interval seconds.
+Fact      What a cleaning does depends on when it happens. So here it is decided and nothing is
+          changed: a Cleaning says which offsets go, and can be stored, and done again.
+Not here  When to clean, and to do it: TopicLog.advance(), every check_interval seconds.
 Source    Kafka documentation, "Design", "Log Compaction"; KIP-534 for the tombstone's clock.
           Kafka stores segments (files of 1 GiB or 7 days) and deletes whole ones, never
-          the one being written: there, "7 days" may be 14. It counts bytes
-          (retention.bytes); here it is records, each by itself, to the last one. Kafka
-          leaves the newest segment uncompacted, and waits until half of a log is
+          the one being written: there, "7 days" may be 14, and retention.bytes (of batches
+          as they lie in the file) is what is kept at least; here each record goes by itself.
+          Kafka leaves the newest segment uncompacted, and waits until half of a log is
           dirty; here each cleaning compacts all of it.
 """
 
-from dataclasses import dataclass
-from itertools import takewhile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from minibroker.arguments import seconds, whole_number
 from minibroker.errors import InvalidArgument
@@ -34,14 +37,18 @@ class Cleanup:
 
     retention          how long a record is kept at least; None for ever
     retention_records  how many records a partition keeps at most; None for all
-    compact            keep the last record of each key *instead* of deleting by age or number (Kafka's
-                       cleanup.policy=compact; its "compact,delete" is not here)
+    retention_bytes    how many bytes of records a partition keeps at most, but always the newest one; None
+                       for all. A record's bytes are those of [key, value], or of [key, value, headers], as
+                       JSON without spaces, all but ASCII escaped (Kafka's retention.bytes)
+    compact            keep the last record of each key *instead* of deleting by age, number or bytes
+                       (Kafka's cleanup.policy=compact; its "compact,delete" is not here)
     delete_retention   how long a tombstone outlives the first cleaning that met it
-    check_interval     how often to clean; so what is too old may be seen for that much longer
+    check_interval     how often to clean; so what is too old or too much may be seen for that much longer
     """
 
     retention: float | None = 7 * DAY
     retention_records: int | None = None
+    retention_bytes: int | None = None
     compact: bool = False
     delete_retention: float = DAY
     check_interval: float = 300.0
@@ -49,50 +56,73 @@ class Cleanup:
     def __post_init__(self) -> None:
         if self.retention is not None:
             seconds("retention", self.retention, above_zero=True)
-        if self.retention_records is not None:
-            whole_number("retention_records", self.retention_records, at_least=1)
-            if self.compact:
-                raise InvalidArgument("a topic is cleaned by compact or by retention_records: choose one")
         if not isinstance(self.compact, bool):
             raise InvalidArgument(f"compact is True or False; got {self.compact!r}")
+        for name in ("retention_records", "retention_bytes"):
+            if getattr(self, name) is not None:
+                whole_number(name, getattr(self, name), at_least=1)
+                if self.compact:
+                    raise InvalidArgument(f"a topic is cleaned by compact or by {name}: choose one")
         seconds("delete_retention", self.delete_retention)
         seconds("check_interval", self.check_interval, above_zero=True)
 
     @property
     def ever(self) -> bool:
         """Is there anything that it would ever forget?"""
-        return self.compact or self.retention is not None or self.retention_records is not None
+        kept = (self.retention, self.retention_records, self.retention_bytes)
+        return self.compact or any(limit is not None for limit in kept)
 
 
-def trim(partition: Partition, cleanup: Cleanup, *, now: float) -> int:
-    """Delete from the front what is older than `retention` or more than `retention_records`: how many."""
-    too_many = max(0, len(partition) - (cleanup.retention_records or len(partition)))
-    too_old = 0
-    if cleanup.retention is not None:
-        limit = now - cleanup.retention
-        too_old = sum(1 for _ in takewhile(lambda record: record.timestamp < limit, partition.records()))
-    going = max(too_many, too_old)
-    if going:
-        partition.trim(going)
-    return going
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """What one cleaning does to one partition. TopicLog.apply does it, now or after a restart."""
+
+    partition: int
+    at: float  # seconds on the broker's clock
+    start_offset: int  # what is before it is deleted
+    removed: tuple[int, ...] = ()  # the offsets that compaction takes out
+    met: tuple[int, ...] = ()  # the offsets of tombstones that no cleaning met before
+
+    def to_json(self) -> dict[str, Any]:
+        """The fact as JSON values; `from_json` turns them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Cleaning":
+        """The fact that `to_json` wrote."""
+        lists = {name: tuple(values[name]) for name in ("removed", "met")}
+        return cls(**{**values, **lists})
 
 
-def compact(partition: Partition, cleanup: Cleanup, met: dict[int, float], *, now: float) -> int:
-    """Keep the last record of each key, and tombstones while they are due: how many were removed.
+def trimming(partition: Partition, cleanup: Cleanup, *, now: float) -> Cleaning | None:
+    """The cleaning that deletes what is older than `retention`, or more than a partition keeps."""
+    start = partition.start_offset
+    if cleanup.retention is not None and now > cleanup.retention:
+        start = max(start, partition.offset_at(now - cleanup.retention))
+    if cleanup.retention_records is not None:
+        start = max(start, partition.offset_of_newest(cleanup.retention_records))
+    if cleanup.retention_bytes is not None:
+        start = max(start, partition.offset_of_newest_bytes(cleanup.retention_bytes))
+    return Cleaning(partition.number, now, start) if start > partition.start_offset else None
 
-    `met` is when each tombstone (by offset) was first met by a cleaning; it is kept between cleanings,
-    and changed here.
+
+def compaction(
+    partition: Partition, cleanup: Cleanup, met: Mapping[int, float], *, now: float
+) -> Cleaning | None:
+    """The cleaning that keeps the last record of each key, and tombstones while they are due.
+
+    `met` is when each tombstone (by offset) was first met by a cleaning.
     """
     last = {record.key: record.offset for record in partition.records()}
-    going: set[int] = set()
+    removed, first_met = [], []
     for record in partition.records():
-        goes = last[record.key] != record.offset
-        if not goes and record.value is None:
-            goes = now - met.setdefault(record.offset, now) >= cleanup.delete_retention
-        if goes:
-            going.add(record.offset)
-    for offset in going:
-        met.pop(offset, None)
-    if going:
-        partition.remove(going)
-    return len(going)
+        if last[record.key] != record.offset:
+            removed.append(record.offset)
+        elif record.value is None:
+            if record.offset not in met:
+                first_met.append(record.offset)
+            if now - met.get(record.offset, now) >= cleanup.delete_retention:
+                removed.append(record.offset)
+    if not removed and not first_met:
+        return None
+    return Cleaning(partition.number, now, partition.start_offset, tuple(removed), tuple(first_met))

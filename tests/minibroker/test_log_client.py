@@ -139,6 +139,32 @@ def test_a_numbered_append_that_is_sent_again_is_written_once(virtually, client)
     assert virtually(scenario()) == 1
 
 
+def test_a_batch_is_written_whole_and_wakes_who_waits(virtually, client):
+    async def scenario():
+        orders = client(broker(partitions=2))
+        reader = asyncio.create_task(orders.fetch(partition_for("ada", 2), 0, wait=10))
+        await asyncio.sleep(1)
+        with pytest.raises(InvalidArgument, match="a record is"):
+            await orders.append_many([("ada", 1), "ab"])
+        offsets = await orders.append_many([("ada", {"n": 1}), ("ada", 2, {"trace": "1"})])
+        return offsets, [(r.value, r.headers, r.timestamp) for r in await reader]
+
+    offsets, fetched = virtually(scenario())
+    assert offsets == {partition_for("ada", 2): range(2)}
+    assert fetched == [({"n": 1}, {}, 1), (2, {"trace": "1"}, 1)]
+
+
+def test_a_numbered_batch_that_is_sent_again_is_written_once(virtually, client):
+    async def scenario():
+        orders = client(broker(partitions=2))
+        number = {"producer": await orders.new_producer(), "partition": 1, "sequence": 0}
+        first = await orders.append_many([("ada", 1), ("ada", 2)], **number)
+        assert await orders.append_many([("ada", 1), ("ada", 2)], **number) == first == {1: range(2)}
+        return len(await orders.fetch(1, 0))
+
+    assert virtually(scenario()) == 2
+
+
 def test_refusals_are_the_same_typed_errors_either_way(virtually, client):
     async def scenario():
         made = broker()
@@ -340,8 +366,8 @@ def test_topics_are_listed_and_shown_over_http(virtually):
 
     listed, shown, refusal = virtually(scenario())
     assert listed == {"topics": ["orders"]}
-    assert shown == {"partitions": [{"start_offset": 0, "end_offset": 0, "records": 0}]}
-    assert refusal.startswith("no operation 'nonsense'; there are: append, fetch,")
+    assert shown == {"partitions": [{"start_offset": 0, "end_offset": 0, "records": 0, "bytes": None}]}
+    assert refusal.startswith("no operation 'nonsense'; there are: append, append_many,")
 
 
 def test_the_observer_sees_the_log_and_the_group(virtually, history):

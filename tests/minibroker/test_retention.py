@@ -1,10 +1,11 @@
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minibroker import Cleanup, InvalidArgument
+from minibroker import Cleaning, Cleanup, InvalidArgument
 from minibroker.topic import TopicLog
 
 
@@ -57,6 +58,40 @@ def test_of_age_and_number_the_stricter_holds():
     topic.clean(40)
 
     assert left(topic) == [(4, 4)]
+
+
+def test_what_is_more_than_retention_bytes_is_deleted_the_oldest_first():
+    row = len('["k",0]')
+    topic = written(Cleanup(retention=None, retention_bytes=2 * row + 1), *FIVE)
+
+    topic.clean(40)
+
+    assert left(topic) == [(3, 3), (4, 4)]
+    assert topic.snapshot()[0].bytes == 2 * row
+
+
+def test_what_takes_retention_bytes_and_no_more_is_kept():
+    topic = written(Cleanup(retention=None, retention_bytes=5 * len('["k",0]')), *FIVE)
+
+    assert topic.clean(40) == []
+    assert len(left(topic)) == 5
+
+
+def test_the_newest_record_is_kept_even_if_it_is_larger_than_retention_bytes():
+    topic = written(Cleanup(retention=None, retention_bytes=10), ("k", 1), ("k", "x" * 100))
+
+    topic.clean(40)
+
+    assert left(topic) == [(1, "x" * 100)]
+
+
+def test_a_batch_with_a_value_that_cannot_be_measured_is_refused_whole():
+    topic = TopicLog("orders", partitions=8, cleanup=Cleanup(retention_bytes=10))
+
+    with pytest.raises(InvalidArgument, match="only JSON values"):
+        topic.append_many([(f"order-{n}", n) for n in range(20)] + [("k", {1})], now=0)
+
+    assert all(snapshot.records == 0 for snapshot in topic.snapshot())
 
 
 def test_cleaning_happens_every_check_interval_and_the_topic_says_when():
@@ -172,6 +207,45 @@ def test_compaction_changes_no_offset_no_order_and_no_table(rows, cleanings):
     assert [r.offset for r in records] == sorted(r.offset for r in records)
 
 
+# -- a cleaning is a fact ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cleanup", "rows"),
+    [
+        (Cleanup(retention=25), FIVE),
+        (Cleanup(retention=None, retention_bytes=20), FIVE),
+        (Cleanup(compact=True, delete_retention=30), [("a", 1), ("b", 1), ("a", 2), ("b", None)]),
+    ],
+)
+def test_what_a_cleaning_did_can_be_done_again_on_a_copy_that_was_not_cleaned(cleanup, rows):
+    topic, copy = written(cleanup, *rows), written(cleanup, *rows)
+
+    facts = [topic.clean(now) for now in (40, 60, 80)]
+    for fact in [fact for cleaning in facts for fact in cleaning]:
+        for _ in range(2):  # twice, as after a restart in the middle
+            copy.apply(Cleaning.from_json(json.loads(json.dumps(fact.to_json()))))
+
+    assert facts[0] != []
+    assert left(copy) == left(topic)
+    assert copy.snapshot() == topic.snapshot()
+    assert copy.clean(99) == topic.clean(99)  # it has met the same tombstones, too
+
+
+def test_a_cleaning_says_where_a_partition_begins_now_and_what_compaction_took_out():
+    assert written(Cleanup(retention=25), *FIVE).clean(40) == [Cleaning(0, 40, start_offset=2)]
+    rows = [("a", 1), ("a", 2), ("b", None)]
+    assert written(Cleanup(compact=True), *rows).clean(40) == [Cleaning(0, 40, 0, removed=(0,), met=(2,))]
+
+
+def test_a_cleaning_that_is_not_due_or_finds_nothing_is_no_fact():
+    topic = written(Cleanup(retention=1000, check_interval=50), *FIVE)
+
+    assert topic.advance(49) == []
+    assert topic.advance(50) == []
+    assert topic.advance(2000) == [Cleaning(0, 2000, start_offset=5)]
+
+
 # -- seen from outside -------------------------------------------------------------------------------
 
 
@@ -194,6 +268,9 @@ def test_the_observer_hears_of_what_was_removed_and_of_nothing_else(history):
         {"retention": 0},
         {"retention": -1},
         {"retention_records": 0},
+        {"retention_bytes": 0},
+        {"retention_bytes": 1.5},
+        {"compact": True, "retention_bytes": 5},
         {"compact": 1},
         {"delete_retention": float("nan")},
         {"check_interval": 0},

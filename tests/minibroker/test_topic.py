@@ -80,6 +80,72 @@ def test_a_sequence_counts_within_its_partition():
         assert topic.append("k", 1, now=0, partition=partition, producer="p", sequence=0).offset == 0
 
 
+def test_a_batch_goes_where_its_records_would_go_one_by_one():
+    rows = [(f"order-{n % 10}", n) for n in range(40)]
+    one_by_one, batch = TopicLog("orders", partitions=8), TopicLog("orders", partitions=8)
+    for key, value in rows:
+        one_by_one.append(key, value, now=3)
+
+    offsets = batch.append_many(rows, now=3)
+
+    for number in range(8):
+        assert batch.fetch(number, 0) == one_by_one.fetch(number, 0)
+    assert offsets == {n: range(s.end_offset) for n, s in enumerate(batch.snapshot()) if s.records}
+
+
+def test_the_records_of_a_batch_without_keys_stay_together_and_the_next_batch_goes_on():
+    topic = TopicLog("orders", partitions=3)
+
+    batches = [topic.append_many([(None, 1), (None, 2)], now=0) for _ in range(4)]
+
+    assert batches == [{0: range(2)}, {1: range(2)}, {2: range(2)}, {0: range(2, 4)}]
+
+
+def test_a_batch_may_name_its_partition():
+    topic = TopicLog("orders", partitions=3)
+
+    assert topic.append_many([("ada", 1), ("bob", 2)], now=0, partition=2) == {2: range(2)}
+
+
+@pytest.mark.parametrize(
+    ("records", "partition"),
+    [
+        ([("ada", 1), (7, 1)], None),
+        ([("ada", 1), (["a"], 1)], None),
+        ([("ada", 1), "ab"], None),
+        ([("ada", 1), ("ada", 1, {"trace": 1})], None),
+        ([("ada", 1), ("\ud800", 1)], None),
+        ([("ada", 1), (7, 1)], 0),
+        (7, None),
+        ("ab", None),
+    ],
+)
+def test_a_batch_with_one_wrong_record_is_refused_whole(records, partition):
+    topic = TopicLog("orders", partitions=2)
+
+    with pytest.raises(InvalidArgument):
+        topic.append_many(records, now=0, partition=partition)
+
+    assert [snapshot.records for snapshot in topic.snapshot()] == [0, 0]
+
+
+def test_a_numbered_batch_names_its_partition():
+    topic = TopicLog("orders", partitions=2)
+
+    with pytest.raises(InvalidArgument, match="'p1' counts by partition"):
+        topic.append_many([("ada", 1)], now=0, producer="p1", sequence=0)
+    for _ in range(2):
+        assert topic.append_many([("ada", 1)], now=0, partition=1, producer="p1", sequence=0) == {1: range(1)}
+
+
+def test_a_partitioner_that_has_met_too_many_keys_forgets_them_and_still_chooses_the_same(monkeypatch):
+    monkeypatch.setattr("minibroker.partitioner._REMEMBERED", 3)
+    topic = TopicLog("orders", partitions=8)
+
+    for key in [f"order-{n}" for n in range(10)] * 2:
+        assert topic.append(key, 1, now=0).partition == partition_for(key, 8)
+
+
 def test_more_partitions_send_most_keys_elsewhere_and_move_nothing_that_is_written():
     topic = TopicLog("orders", partitions=4)
     keys = [f"order-{n}" for n in range(100)]
