@@ -14,8 +14,9 @@ Source    OASIS, MQTT Version 5.0 and Version 3.1.1, sections 2.1 and 3.3. The s
 
 from collections.abc import Callable
 
-from minibroker.mqtt.bodies import KINDS, read_version
+from minibroker.mqtt.bodies import KINDS
 from minibroker.mqtt.errors import MalformedPacket, malformed, violation
+from minibroker.mqtt.handshake import read_version
 from minibroker.mqtt.packets import (
     MQTT_3_1_1,
     MQTT_5,
@@ -79,11 +80,11 @@ def encode_around_id(packet: Publish, version: int) -> tuple[bytes, bytes]:
     topic, after, qos, retain, dup, _, properties = packet
     head = write_topic(topic)
     if version == MQTT_5:
-        after = (write_properties(properties, Publish) if properties else b"\0") + after
+        after = (write_properties(properties, Publish, version) if properties else b"\0") + after
     if not topic and (version == MQTT_3_1_1 or "topic_alias" not in properties):
         raise ValueError("a PUBLISH needs a topic, or in MQTT 5 a topic alias [MQTT-4.7.3-1]")
     first = 0x30 | dup << 3 | qos << 1 | retain
-    if first not in _PUBLISH:
+    if first not in _PUBLISH or qos > 2:
         raise ValueError(f"QoS is 0, 1 or 2, and 0 has no DUP [MQTT-3.3.1-2, MQTT-3.3.1-4]; got {qos}, {dup}")
     length = len(head) + len(after) + (2 if qos else 0)
     if length < 0x80:
@@ -229,7 +230,7 @@ def _read_publish(first: int, data: bytes, start: int, end: int, version: int) -
             position += 1
         else:
             reader = Reader(data, position, end)
-            properties = read_properties(reader, Publish)
+            properties = read_properties(reader, Publish, version)
             position = reader.position
     if not topic and "topic_alias" not in properties:
         raise violation("neither a topic nor an alias (section 3.3.2.1) [MQTT-4.7.3-1]")

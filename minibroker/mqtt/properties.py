@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from minibroker.mqtt.errors import malformed, violation
 from minibroker.mqtt.packets import (
+    MQTT_3_1_1,
     NO_PROPERTIES,
     Auth,
     Connack,
@@ -114,8 +115,13 @@ BY_NUMBER = {kind: {each.number: each for each in TABLE if kind in each.allowed_
 BY_NAME = {kind: {each.name: each for each in TABLE if kind in each.allowed_in} for kind in ALL}
 
 
-def read_properties(reader: Reader, kind: type) -> Properties:
-    """The properties of a packet of this `kind` (or of a Will), with their length before them."""
+def read_properties(reader: Reader, kind: type, version: int) -> Properties:
+    """The properties of a packet of this `kind` (or of a Will), with their length before them.
+
+    3.1.1 has none, not even the length.
+    """
+    if version == MQTT_3_1_1:
+        return NO_PROPERTIES
     length = reader.variable()
     if not length:
         return NO_PROPERTIES
@@ -142,8 +148,13 @@ def read_properties(reader: Reader, kind: type) -> Properties:
     return found
 
 
-def write_properties(properties: Properties, kind: type) -> bytes:
-    """`properties` with their length before them. ValueError for one that may not stand there."""
+def write_properties(properties: Properties, kind: type, version: int) -> bytes:
+    """`properties` with their length before them. ValueError for one that may not stand there.
+
+    In 3.1.1 they are left out.
+    """
+    if version == MQTT_3_1_1:
+        return b""
     if not properties:
         return b"\0"
     out = bytearray()

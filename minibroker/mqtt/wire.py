@@ -12,7 +12,7 @@ Source    OASIS, MQTT Version 5.0, section 1.5 (3.1.1: sections 1.5 and 2.2.3), 
 from functools import lru_cache
 
 from minibroker.mqtt.errors import malformed, violation
-from minibroker.mqtt.reason_codes import ReasonCode
+from minibroker.mqtt.reason_codes import ALLOWED, ReasonCode
 
 VARIABLE_MAX = 268_435_455  # the largest number in four bytes of seven bits
 _SHORT = 128  # bytes of a topic that is worth remembering: 1,024 of them are small
@@ -87,6 +87,14 @@ class Reader:
             raise violation("a packet id must not be 0 [MQTT-2.2.1-3, 3.1.1: MQTT-2.3.1-1]")
         return packet_id
 
+    def reason(self, kind: type) -> ReasonCode:
+        """[MQTT-3.2.2-8, 3.4.2-1, 3.5.2-1, 3.6.2-1, 3.7.2-1, 3.9.3-2, 3.11.3-2, 3.14.2-1, 3.15.2-1]"""
+        number = self.byte()
+        code = ALLOWED[kind.__name__].get(number)
+        if code is None:
+            raise violation(f"0x{number:02X} is no reason code of {kind.__name__} (tables 3-1 to 3-11)")
+        return code
+
 
 def read_text(raw: bytes) -> str:
     """Well-formed UTF-8 without U+0000. Python's own decoder refuses surrogates and over-long forms."""
@@ -129,6 +137,12 @@ def write_packet_id(value: int | None) -> bytes:
     if not value:
         raise ValueError(f"a packet id is 1 to 65535 [MQTT-2.2.1-3, 3.1.1: MQTT-2.3.1-1]; got {value}")
     return write_number(value, 2)
+
+
+def write_reason(code: int, kind: type) -> bytes:
+    if code not in ALLOWED[kind.__name__]:
+        raise ValueError(f"{code!r} is no reason code of {kind.__name__} (MQTT 5, tables 3-1 to 3-11)")
+    return write_number(code, 1)
 
 
 def write_variable(value: int) -> bytes:
