@@ -41,6 +41,7 @@ router           publish to a subject: what is bound by a filter that fits
 http             the broker as an ASGI app, and a client's side of it
 arguments        checked once, at the door
 errors           definite and indefinite
+mqtt             MQTT 3.1.1 and 5 on the wire: a package of its own
 engines          the same client on RabbitMQ, Kafka and MQTT: a package of its own
 """
 
