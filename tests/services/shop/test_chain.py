@@ -185,7 +185,7 @@ def test_the_same_order_again_is_answered_again_and_done_once():
 def test_another_order_under_the_same_number_is_refused():
     run = kept(buying(ORDER_7, ORDER_7 | {"amount": 1}))
 
-    assert [status for status, _ in run.result] == [200, 409]
+    assert [status for status, _ in run.result] == [200, 422]
     assert done(run) == ALL_DONE
 
 
