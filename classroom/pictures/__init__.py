@@ -1,26 +1,38 @@
 """Pictures of a run: pure functions of its history, each with its text twin."""
 
+from classroom.pictures.breaker_strip import breaker_strip
+from classroom.pictures.call_tree import call_tree
 from classroom.pictures.crash_strip import crash_strip
 from classroom.pictures.curves import curves
 from classroom.pictures.dead_letters import dead_letters
+from classroom.pictures.goodput import goodput
+from classroom.pictures.histograms import histograms
 from classroom.pictures.phase_map import phase_map
 from classroom.pictures.picture import Picture
+from classroom.pictures.remedies import remedies
 from classroom.pictures.sequence import sequence
 from classroom.pictures.states import states
 from classroom.pictures.story import story
 from classroom.pictures.table import Table, table
 from classroom.pictures.timeline import timeline
+from classroom.pictures.wasted_work import wasted_work
 
 __all__ = [
     "Picture",
     "Table",
+    "breaker_strip",
+    "call_tree",
     "crash_strip",
     "curves",
     "dead_letters",
+    "goodput",
+    "histograms",
     "phase_map",
+    "remedies",
     "sequence",
     "states",
     "story",
     "table",
     "timeline",
+    "wasted_work",
 ]

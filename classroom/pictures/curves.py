@@ -7,16 +7,14 @@ Not here  Bars and leases (timeline.py).
 Source    E. Tufte, "The Visual Display of Quantitative Information" (direct labels).
 """
 
-import math
 from collections.abc import Mapping, Sequence
 
+from classroom.pictures.axes import Point, apart, steps
 from classroom.pictures.picture import Picture
 from classroom.pictures.svg import d, document, line, measure, path, rect, shape, text, wrap
 
-Point = tuple[float, float]
 LOOKS = (("blue", ""), ("vermillion", "7 3"), ("green", "2 3"), ("purple", "9 3 2 3"), ("orange", "5 2"))
 WIDTH, LEFT, HEIGHT, FOOT = 760.0, 56.0, 250.0, 44.0
-LABEL = 17.0  # the least distance of two names, in pixels
 _UNASKED = object()
 
 
@@ -56,11 +54,11 @@ def curves(
         return LEFT + plot * point[0] / (right or 1), head + HEIGHT * (1 - point[1] / top)
 
     body = [text(20, 28 + 20 * index, words, size=15, bold=True) for index, words in enumerate(heading)]
-    for value in _steps(top):
+    for value in steps(top):
         _, py = at((0, value))
         body.append(line(LEFT, py, LEFT + plot, py, "rule", 1))
         body.append(text(LEFT - 8, py + 4, f"{value:g}", size=11, anchor="end", fill="soft"))
-    for value in _steps(right):
+    for value in steps(right):
         px, py = at((value, 0))
         body.append(text(px, py + 18, f"{value:g}", size=11, anchor="middle", fill="soft"))
     body.append(text(LEFT + plot, head + HEIGHT + 36, x, size=12, anchor="end", fill="soft"))
@@ -78,7 +76,7 @@ def curves(
         if guess is not None:
             body.append(shape("diamond", LEFT + plot, py, 6, fill="ink"))
         ends.append((py, told, "ink"))
-    for py, words, fill in _apart(ends):
+    for py, words, fill in apart(ends):
         body.append(text(LEFT + plot + 12, py + 4, words, size=12, bold=fill != "ink", fill=fill))
     height = head + HEIGHT + FOOT
     body.insert(0, rect(LEFT, head, plot, HEIGHT, fill="band"))
@@ -90,22 +88,6 @@ def curves(
 
 def _prediction(guess: float | None, label: str) -> str:
     return "no prediction made" if guess is None else f"{label}: {guess:g}"
-
-
-def _steps(top: float) -> list[float]:
-    """Three to six round values from 0 to `top`."""
-    raw = top / 4
-    size = 10 ** math.floor(math.log10(raw)) if raw > 0 else 1.0
-    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= raw)
-    return [step * index for index in range(int(top / step) + 1)]
-
-
-def _apart(ends: list[tuple[float, str, str]]) -> list[tuple[float, str, str]]:
-    """The names from top to bottom, moved down where two would overlap."""
-    placed: list[tuple[float, str, str]] = []
-    for py, words, fill in sorted(ends):
-        placed.append((max(py, placed[-1][0] + LABEL) if placed else py, words, fill))
-    return placed
 
 
 def _table(lines: Mapping[str, Sequence[Point]], right: float, x: str) -> list[str]:
