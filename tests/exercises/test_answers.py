@@ -1,7 +1,6 @@
 """Every named wrong answer is rejected for its own reason, and every odd but right one accepted."""
 
 import ast
-import functools
 import importlib.util
 from pathlib import Path
 from types import ModuleType
@@ -25,7 +24,6 @@ def load(path: Path) -> ModuleType:
     return module
 
 
-@functools.cache  # two tests look at each
 def verdict(path: Path, seed: int = 0, **how: Any) -> Verdict:
     exercise = exercises.load(path.parent.name)
     module = load(path)
@@ -36,11 +34,17 @@ def name(path: Path) -> str:
     return f"{path.parent.name}-{path.stem}"
 
 
-@pytest.mark.parametrize("path", WRONG, ids=name)
-def test_a_wrong_answer_is_rejected_for_its_own_promise_with_its_own_message(path: Path) -> None:
-    wanted = load(path)
+@pytest.fixture(scope="module", params=WRONG, ids=name)
+def wrong(request: pytest.FixtureRequest) -> tuple[Path, Verdict]:
+    """A wrong answer and its verdict, let go before the next: kept, they make each gc.collect() take long."""
+    return request.param, verdict(request.param)
 
-    found = verdict(path)
+
+def test_a_wrong_answer_is_rejected_for_its_own_promise_with_its_own_message(
+    wrong: tuple[Path, Verdict],
+) -> None:
+    path, found = wrong
+    wanted = load(path)
 
     assert found.status == "failed"
     promise, counterexample = found.broken[0]
@@ -48,9 +52,10 @@ def test_a_wrong_answer_is_rejected_for_its_own_promise_with_its_own_message(pat
     assert wanted.SAYS in counterexample.violation.message
 
 
-@pytest.mark.parametrize("path", WRONG, ids=name)
-def test_what_is_said_of_it_can_be_read_in_a_minute_and_replayed_in_a_line(path: Path) -> None:
-    found = verdict(path)
+def test_what_is_said_of_it_can_be_read_in_a_minute_and_replayed_in_a_line(
+    wrong: tuple[Path, Verdict],
+) -> None:
+    _, found = wrong
 
     told = dict(found.explanation())
     words = " ".join((told["What happened"], told["The story"], told["Where to look"])).split()
