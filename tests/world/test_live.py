@@ -27,6 +27,12 @@ from tests.repository import ROOT
 pytestmark = pytest.mark.filterwarnings("error")
 
 
+async def until(world, kind, *, count=1):
+    """Wait for so many events of a kind, however long this machine takes."""
+    while sum(event.kind == kind for event in world.history) < count:
+        await world.run_for(0.01)
+
+
 # ---------------------------------------------------------------- a shop
 
 
@@ -378,10 +384,11 @@ async def bad_day(world):
     world.start("fragile", fragile)
     world.start("worker", falls)
     seen = []
-    async with world.client("ada", timeout=0.3) as ada:
+    async with world.client("ada") as ada:
         for url in ("fragile/raise", "fragile/slow", "worker/", "fragile/exit", "fragile/fine"):
+            patience = 0.3 if url == "fragile/slow" else 60
             try:
-                seen.append((await ada.get(f"http://{url}")).status_code)
+                seen.append((await ada.get(f"http://{url}", timeout=patience)).status_code)
             except httpx.TransportError as error:
                 seen.append(type(error).__name__)
     return seen
@@ -402,13 +409,13 @@ def test_what_goes_wrong_looks_the_same_in_both_worlds():
 def test_a_live_service_learns_that_its_caller_has_gone():
     async def scenario(world):
         world.start("fragile", fragile)
-        async with world.client("ada", timeout=0.1) as ada:
+        async with world.client("ada", timeout=60) as ada:
+            await ada.get("http://fragile/fine")  # the connection is made
             with pytest.raises(httpx.ReadTimeout):
-                await ada.get("http://fragile/slow")
-        while not any(event.kind == "hung_up" for event in world.history):
-            await world.run_for(0.01)
+                await ada.get("http://fragile/slow", timeout=0.3)
+        await until(world, "hung_up")
 
-    assert live(scenario, limit=10).error is None
+    assert live(scenario).error is None
 
 
 def test_a_start_up_that_fails_ends_the_service():
@@ -467,10 +474,10 @@ def test_a_scenario_that_never_ends_is_broken_off_and_says_where_it_waited():
             await client.get("http://fragile/slow")  # here
 
     began = time.monotonic()
-    run = live(scenario, limit=0.3)
-    assert time.monotonic() - began < 5
+    run = live(scenario, limit=1.5)
+    assert time.monotonic() - began < 60
     assert isinstance(run.error, OutOfTime)
-    assert "limit of 0.3 s of real time" in str(run.error)
+    assert "limit of 1.5 s of real time" in str(run.error)
     assert any("# here" in line and line.startswith("scenario") for line in run.waiting)
     assert all("uvicorn" not in line for line in run.waiting)
 
@@ -489,7 +496,7 @@ def test_a_task_that_refuses_to_be_cancelled_does_not_hold_the_run():
 
     began = time.monotonic()
     assert live(scenario).error is None
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 def test_a_step_that_blocks_everything_is_broken_off(monkeypatch):
@@ -524,7 +531,7 @@ def test_an_interrupt_ends_the_run_and_is_raised_and_leaves_nothing():
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         live(scenario)
-    assert pressed and time.monotonic() - began < 10
+    assert pressed and time.monotonic() - began < 60
     assert new_threads(threads) == []
     assert live(visit).result == "visited"
 
@@ -571,7 +578,7 @@ def counter(node):
             async with db.transaction():
                 await db.execute("INSERT INTO counted VALUES ('half done')")
                 node.record("hanging")
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.5)
         finally:
             node.record("cleaned_up")
             await db.execute("INSERT INTO counted VALUES ('from the dead')")
@@ -594,12 +601,12 @@ async def outage(world):
         await post("count")
         async with asyncio.TaskGroup() as group:
             group.create_task(post("hang"))
-            await world.run_for(0.1)
+            await until(world, "hanging")
             world.crash("counter")
         await post("count")
         world.restart("counter")
         await post("count")
-        await world.run_for(0.3)  # the dead one's 0.2 s are over by now
+        await world.run_for(0.6)  # the dead one's 0.5 s are over by now
     return seen
 
 
@@ -631,6 +638,7 @@ def test_who_dies_while_a_write_is_on_its_way_to_the_disk_has_not_written(run_in
             await node.database().execute("INSERT INTO written VALUES ('too late')")
 
         world.start("worker", worker)
+        await until(world, "crash")
         await world.run_for(0.05)
 
     run = run_in(scenario)
@@ -643,7 +651,7 @@ def test_a_crash_may_say_for_how_long():
     async def scenario(world):
         world.start("counter", counter)
         world.crash("counter", down=0.1)
-        await world.run_for(0.3)
+        await until(world, "start", count=2)
         async with world.client("ada") as ada:
             return (await ada.post("http://counter/count")).json()
 
@@ -665,7 +673,8 @@ def test_who_was_to_start_again_stays_down_once_the_run_is_over():
     async def scenario(world):
         world.start("slow", service)
         world.start("down", service)
-        await world.run_for(0.05)
+        while len(started) < 2:
+            await world.run_for(0.01)
         world.crash("down", down=0.1)
 
     live(scenario)
