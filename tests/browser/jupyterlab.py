@@ -51,7 +51,7 @@ def jupyterlab(root: Path, home: Path) -> Iterator[Lab]:
     options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--ServerApp.root_dir={root}"]
     home.mkdir(parents=True, exist_ok=True)
     with (home / "log").open("w") as log:
-        command = [sys.executable, "-m", "jupyterlab", "--ServerApp.port_retries=500", *options]
+        command = [sys.executable, "-m", "jupyterlab", "--ServerApp.port=0", *options]
         server = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log)
     process = psutil.Process(server.pid)
     try:

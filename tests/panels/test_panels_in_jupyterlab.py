@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import nbformat
 import pytest
 
-from tests.repository import ROOT
+from tests.browser.jupyterlab import IDLE, PATIENCE, Lab, jupyterlab
 
 pytestmark = pytest.mark.browser
 
-IDLE = r"#jp-main-statusbar >> text=/\| Idle/"
 CELLS = [
     """
 from classroom.panels import Choice, Panel, Prediction, Slider, explore
@@ -52,46 +44,23 @@ explore(phase_map(outcomes, x="pause", y="lease", good="once"), lambda x, y: nig
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory) -> Iterator[str]:
-    """The address of a JupyterLab that serves one notebook, panels.ipynb, and knows nothing of its user."""
-    home = tmp_path_factory.mktemp("lab")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab that serves one notebook, panels.ipynb."""
+    place = tmp_path_factory.mktemp("panels")
+    (place / "desk").mkdir()
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in CELLS])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    nbformat.write(notebook, home / "panels.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{free.getsockname()[1]}"
-    options = ["--no-browser", "--allow-root", "--IdentityProvider.token=", f"--ServerApp.root_dir={home}"]
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.port={address.rpartition(':')[2]}", *options]
-    folders = {f"JUPYTER_{what}_DIR": str(home / what.lower()) for what in ("CONFIG", "DATA", "RUNTIME")}
-    environment = {**os.environ, **folders, "PYTHONPATH": str(ROOT)}
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
-    try:
-        _wait_for(address, server, home / "log")
-        yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(f"{address}/api", timeout=2).close()
-            return
-        except OSError:
-            assert server.poll() is None, log.read_text()
-            time.sleep(0.1)
-    raise AssertionError(f"JupyterLab does not answer: {log.read_text()}")
+    nbformat.write(notebook, place / "desk" / "panels.ipynb")
+    with jupyterlab(place / "desk", place / "home") as served:
+        yield served
 
 
 def test_keys_and_clicks_change_what_is_shown_and_without_a_kernel_the_still_output_is_left(lab, chromium):
     page = chromium.new_page(viewport={"width": 1300, "height": 1000})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE * 1000)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{lab}/lab/tree/panels.ipynb")
+    page.goto(f"{lab.url}lab/tree/panels.ipynb?token={lab.token}")
     page.locator(IDLE).wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
@@ -124,14 +93,14 @@ def test_keys_and_clicks_change_what_is_shown_and_without_a_kernel_the_still_out
     page.keyboard.press("Control+s")
     page.locator(".jp-mod-dirty").wait_for(state="detached")
     page.goto("about:blank")
-    for kernel in page.request.get(f"{lab}/api/sessions").json():
+    for kernel in page.request.get(f"{lab.url}api/sessions").json():
         token = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}["_xsrf"]
-        page.request.delete(f"{lab}/api/sessions/{kernel['id']}", headers={"X-XSRFToken": token})
-    page.goto(f"{lab}/lab/tree/panels.ipynb")
+        page.request.delete(f"{lab.url}api/sessions/{kernel['id']}", headers={"X-XSRFToken": token})
+    page.goto(f"{lab.url}lab/tree/panels.ipynb")
     page.locator(IDLE).wait_for()
     page.locator(".bop-still b").get_by_text("Ada was charged 2 times in 40 s.").wait_for()
     assert page.locator(".bop-on").count() == 0
     assert page.get_by_text("Error displaying widget").count() == 0
 
-    foreign = [url for url in asked if not url.startswith((lab, "data:", "blob:", "about:"))]
+    foreign = [url for url in asked if not url.startswith((lab.url, "data:", "blob:", "about:"))]
     assert foreign == []
