@@ -2,8 +2,12 @@
 
     python -m tests [options for pytest]
 
-Every part runs even if one before it failed, so that one run tells everything. The exit
-status is 0 if all passed, else 1; a part that ran no test has not passed.
+Idea      Every part runs even if one before it failed, so that one run tells everything. The exit
+          status is 0 if all passed, else 1; a part that ran no test has not passed. The tests come
+          last, so that the last count of "passed" and "failed" is theirs.
+          Notebooks and tests run on every core: a notebook, or a file of tests, is the work of one
+          process (conftest.py says which). The types, which take one core, are looked at beside them.
+Not here  Which tests there are, and which are left out: pyproject.toml.
 """
 
 from __future__ import annotations
@@ -15,11 +19,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# One cell at a time and one notebook after another: xdist would split a notebook between kernels.
+# A process for each core, as far as memory for browsers and kernels goes. One that dies, as it does when a
+# test hangs (faulthandler_timeout), ends the part: another one would begin with the test that hung.
+ALL_CORES = [
+    *("--numprocesses=logical", "--maxprocesses=8", "--max-worker-restart=0"),
+    *("--dist=loadfile", "--no-loadscope-reorder"),  # else the file with the most tests is the first
+]
 NBVAL = [
     *("pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"),
     "--nbval-sanitize-with=tests/nbval_sanitize.cfg",
 ]
+BESIDE = "types"
 
 
 def parts(options: list[str]) -> dict[str, list[str]]:
@@ -28,9 +38,9 @@ def parts(options: list[str]) -> dict[str, list[str]]:
     commands = {
         "style": ["ruff", "check", "."],
         "layout": ["ruff", "format", "--check", "."],
-        "types": ["mypy"],
-        "tests": ["pytest", "tests", *options],
-        "notebooks": [*NBVAL, *notebooks],
+        "notebooks": [*NBVAL, *ALL_CORES, *notebooks],
+        BESIDE: ["mypy"],
+        "tests": ["pytest", "tests", *ALL_CORES, *options],
     }
     if not notebooks:
         print("tests: no notebook in lessons/ or solutions/ yet, so none is run")
@@ -38,17 +48,27 @@ def parts(options: list[str]) -> dict[str, list[str]]:
     return commands
 
 
+def python(command: list[str]) -> list[str]:
+    return [sys.executable, "-m", *command]
+
+
 def main(options: list[str]) -> int:
-    report, failed = [], []
-    for name, command in parts(options).items():
-        print(f"== {name}: {' '.join(command)}", flush=True)
-        began = time.monotonic()
-        status = subprocess.call([sys.executable, "-m", *command], cwd=ROOT)
-        report.append(f"{name} {time.monotonic() - began:.1f} s" + (" FAILED" if status else ""))
-        if status:
-            failed.append(name)
-    total = sum(float(part.split()[1]) for part in report)
-    print(f"== {total:.0f} s: {', '.join(report)}")
+    began, report, failed = time.monotonic(), [], []
+    commands = parts(options)
+    told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}  # when its turn comes
+    with subprocess.Popen(python(commands[BESIDE]), cwd=ROOT, **told) as beside:
+        for name, command in commands.items():
+            print(f"== {name}: {' '.join(command)}", flush=True)
+            since = time.monotonic()
+            if name == BESIDE:
+                print(beside.communicate()[0].decode(errors="replace"), end="", flush=True)
+                status = beside.returncode
+            else:
+                status = subprocess.call(python(command), cwd=ROOT)
+            report.append(f"{name} {time.monotonic() - since:.1f} s" + (" FAILED" if status else ""))
+            if status:
+                failed.append(name)
+    print(f"== {time.monotonic() - began:.0f} s: {', '.join(report)}")
     print(f"== failed: {', '.join(failed)}" if failed else "== all passed")
     return 1 if failed else 0
 

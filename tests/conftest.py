@@ -3,6 +3,8 @@
 Idea      Hypothesis runs under one profile everywhere, so that a red test is red for everybody.
           A group of tests that needs a part this machine lacks (Chromium, a broker's client) is
           skipped, and the end of the run says so in one line each: what, how many, what to do.
+          Tests that share what is dear to make (a browser, a server, a verdict) stay in one process
+          when `make test` shares all of them out.
 Not here  Fixtures of one package: they stand in that package's folder.
 """
 
@@ -31,6 +33,8 @@ settings.load_profile("house")
 # Where each system keeps a Chromium; CHROMIUM names another.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 ENGINES = ("aio_pika", "aiokafka", "confluent_kafka")
+# The file whose tests share nothing but the answer that they look at; it takes longest of all.
+ANSWERS = "tests/exercises/test_answers.py"
 
 
 def find_chromium() -> str | None:
@@ -76,6 +80,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             mark = item.get_closest_marker(group)
             if mark and (reason := missing(group, *mark.args)):
                 item.add_marker(pytest.mark.skip(reason=f"{group}: {reason}"))
+    # Small pieces of work last: so all processes come to their end at about the same time.
+    items.sort(key=lambda item: item.nodeid.startswith(ANSWERS))
+
+
+def together(nodeid: str) -> str:
+    """What a test is one piece of work with: its file, or the answer that it looks at."""
+    file, _, name = nodeid.partition("::")
+    return file + name[name.find("[") :] if file == ANSWERS and "[" in name else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return together(nodeid)
+
+    return Together(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
