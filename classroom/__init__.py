@@ -5,7 +5,17 @@ For notebooks and tests alone; services import nothing from here.
 
 from classroom.adversary import sweep
 from classroom.check import PromiseBroken, Unfinished, check, replay
-from classroom.world.faults import Crash, Delay, Drop, Duplicate, ErrorRate, Partition, Pause, Slow
+from classroom.world.faults import (
+    Crash,
+    Delay,
+    Drop,
+    Duplicate,
+    ErrorRate,
+    FullDisk,
+    Partition,
+    Pause,
+    Slow,
+)
 from classroom.world.live import live
 from classroom.world.run import Run
 from classroom.world.simulated import simulate
@@ -16,6 +26,7 @@ __all__ = [
     "Drop",
     "Duplicate",
     "ErrorRate",
+    "FullDisk",
     "Partition",
     "Pause",
     "PromiseBroken",

@@ -28,6 +28,9 @@ assignment       who reads which partition: range, round_robin, sticky
 group_offsets    how far a group has read, and how far behind it is
 consumer_group   members, generations, fenced commits
 waiting          consumers in line, and one alarm for all deadlines
+journal          facts in one file, each frame under a checksum; group commit
+storage          ... the file itself: fsync, a lock, a full disk
+recovery         the facts, sorted by what they speak of
 broker           queues by name, in one event loop
 operations       the same, as JSON
 client           a queue as a service sees it
@@ -41,6 +44,7 @@ router           publish to a subject: what is bound by a filter that fits
 http             the broker as an ASGI app, and a client's side of it
 arguments        checked once, at the door
 errors           definite and indefinite
+__main__         the broker on its own, and a look at what one has kept
 mqtt             MQTT 3.1.1 and 5 on the wire: a package of its own
 engines          the same client on RabbitMQ, Kafka and MQTT: a package of its own
 """
@@ -69,6 +73,8 @@ from minibroker.errors import (
     QueueFull,
     StaleGeneration,
     StaleReceipt,
+    StorageFailed,
+    StorageInUse,
     TopicExists,
     Unsupported,
 )
@@ -76,6 +82,7 @@ from minibroker.group_offsets import Lag
 from minibroker.group_states import TRANSITIONS as GROUP_TRANSITIONS
 from minibroker.group_states import GroupEvent, GroupState
 from minibroker.http import BrokerApp, http_call
+from minibroker.journal import Fact, Found, Journal
 from minibroker.lease import Lease
 from minibroker.log_client import Topic, TopicConsumer
 from minibroker.message import Death, Message, Reason
@@ -85,6 +92,7 @@ from minibroker.retention import Cleaning, Cleanup
 from minibroker.router import Router
 from minibroker.settings import Overflow, QueueSettings
 from minibroker.snapshot import QueueSnapshot
+from minibroker.storage import FileStorage, Storage
 from minibroker.topic import TopicLog
 from minibroker.work_queue import WorkQueue
 
@@ -106,12 +114,16 @@ __all__ = [
     "Delivery",
     "EngineMissing",
     "Event",
+    "Fact",
     "FencedMember",
+    "FileStorage",
+    "Found",
     "GroupEvent",
     "GroupNotEmpty",
     "GroupState",
     "IllegalMove",
     "InvalidArgument",
+    "Journal",
     "Lag",
     "Lease",
     "Membership",
@@ -135,6 +147,9 @@ __all__ = [
     "StaleGeneration",
     "StaleReceipt",
     "State",
+    "Storage",
+    "StorageFailed",
+    "StorageInUse",
     "Topic",
     "TopicConsumer",
     "TopicExists",

@@ -5,50 +5,129 @@ Idea      Each operation reads the clock once, lets the queue do it, and then wa
           Python callers use `broker.queue(name)`; HTTP comes in through `call`. Both
           hand over JSON values and get copies, so that a test in process sees what a
           service over the network would see.
-Not here  The rules (work_queue.py), JSON arguments (operations.py), HTTP (http.py).
-Durable   No: what it holds dies with its process.
+Durable   With a `path`: then no client hears of anything that is not in the journal. Without
+          one, what it holds dies with its process.
+Not here  The rules (work_queue.py), JSON arguments (operations.py), HTTP (http.py), the file
+          (journal.py, storage.py).
 """
 
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from minibroker import dead_letter, operations
 from minibroker.arguments import from_json, seconds, to_json
 from minibroker.client import Queue
 from minibroker.delivery_states import State
 from minibroker.errors import InvalidArgument, NoSuchQueue, QueueExists
+from minibroker.journal import Fact, Found, Journal
 from minibroker.lease import Lease
 from minibroker.local import LocalQueue
 from minibroker.log_broker import LogBroker
 from minibroker.log_client import Topic
 from minibroker.markup import table
 from minibroker.message import Message
+from minibroker.recovery import Tables
 from minibroker.snapshot import QueueSnapshot
-from minibroker.waiting import Alarm, WaitingLine
+from minibroker.storage import FileStorage, Storage
+from minibroker.waiting import Alarm, WaitingLine, steady
 from minibroker.work_queue import Observer, WorkQueue
 
 
 class Broker:
     """One broker, in one event loop.
 
-    clock       () -> seconds, never going back: `loop.time`, `time.monotonic`, a simulated clock
+    clock       () -> seconds, never going back: `loop.time`, a simulated clock. By default time.monotonic; of
+                a durable broker time.time, since its seconds must mean the same after a restart (it is
+                held back where it would go back, and goes on from the journal's last moment)
+    path        a folder for the journal: the broker knows again what it knew. Then use `async with`, or
+                close() it at the end. StorageInUse if another broker has the folder
+    fsync       whether an answer waits for the device, or for the operating system alone: see storage.py
+    storage     instead of a path, another place for the journal
     observer    observer(kind, **data), called after each move of a message: `sent`, `leased`, `acked`,
                 `nacked`, `extended`, `expired`, `released`, `dead`, `dropped`, `redriven`; for a `stale`
                 receipt, and for a send that was a `duplicate`. It must not raise. None costs nothing.
                 What topics and groups tell it stands in partition.py, topic.py and consumer_group.py
     """
 
-    def __init__(self, *, clock: Callable[[], float], observer: Observer | None = None) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] | None = None,
+        observer: Observer | None = None,
+        path: str | os.PathLike[str] | None = None,
+        fsync: bool = True,
+        storage: Storage | None = None,
+    ) -> None:
+        if path is not None:
+            storage = FileStorage(path, fsync=fsync)
+        self._source = self._clock = clock or (time.monotonic if storage is None else time.time)
         self._observer = observer
-        self._next_id = count(1).__next__  # one sequence for all queues: a dead letter keeps its id
-        self._queues: dict[str, WorkQueue] = {}
         self._lines: dict[str, WaitingLine] = {}
-        self._alarm = Alarm(clock, self._sweep)
+        self._alarm = Alarm(self.now, self._sweep)
         self._closed = False
-        self.logs = LogBroker(clock=clock, observer=observer)
+        self.journal: Journal | None = None
+        self.found: Found | None = None  # what reading the journal met; None if there is none
+        if storage is not None:
+            self.journal = Journal(storage, clock=self.now, everything=self._facts, on_failure=self._forget)
+        self._remember()
+
+    # -- durable ----------------------------------------------------------------------------------
+
+    def _remember(self) -> None:
+        """Know what the journal knows; without one, nothing."""
+        tables, write = Tables(), None
+        if self.journal is not None:
+            self.found = Found()
+            tables.take(self.journal.read(self.found), self.found)
+            self._clock, write = steady(self._source, since=self.found.at), self.journal.write
+        self._write = write
+        self._next_id = count(tables.last_id + 1).__next__  # one sequence for all: a dead letter keeps its id
+        self._queues: dict[str, WorkQueue] = {}
+        for name, known in tables.queues.items():
+            self._queues[name] = self._made(name, known.settings)
+            self._queues[name].restore(known)
+        self.logs = LogBroker(clock=self.now, observer=self._observer)
+        if self.journal is not None:
+            self.journal.holds(sum(queue.depth for queue in self._queues.values()))
+
+    def _forget(self) -> None:
+        """The journal could not be written: what it does not know did not happen."""
+        self._alarm.stop()
+        self.logs.close()
+        self._remember()
+        if self._observer is not None:
+            self._observer("storage_failed")
+
+    def _facts(self) -> Iterator[Fact]:
+        """All that is true now, for a journal that begins anew."""
+        yield ["ids", self._next_id()]  # a number is passed over, and no harm done
+        for queue in self._queues.values():
+            yield ["queue", queue.name, _settings(queue)]
+            yield from queue.facts()
+
+    def now(self) -> float:
+        """Seconds on the broker's clock."""
+        return self._clock()
+
+    async def written(self) -> None:
+        """Return when all that was done so far is safe. StorageFailed if it could not be written, and so
+        was not done. The clients do this before they return; whoever calls send and the like does it himself.
+        """
+        if self.journal is not None:
+            await self.journal.written()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     # -- queues -----------------------------------------------------------------------------------
 
@@ -72,18 +151,18 @@ class Broker:
         """
         if dead_letter_queue == name:
             raise InvalidArgument(f"queue {name!r} cannot be its own dead-letter queue; name another")
-        queue = WorkQueue(
+        queue = self._made(
             name,
-            visibility_timeout=visibility_timeout,
-            max_receive_count=max_receive_count,
-            dead_letter_queue=self._dead_letter_queue(dead_letter_queue),
-            ttl=ttl,
-            max_length=max_length,
-            overflow=overflow,
-            dedup_window=dedup_window,
-            dedup_by_body=dedup_by_body,
-            ids=self._next_id,
-            observer=self._observer,
+            {
+                "visibility_timeout": visibility_timeout,
+                "max_receive_count": max_receive_count,
+                "dead_letter_queue": dead_letter_queue,
+                "ttl": ttl,
+                "max_length": max_length,
+                "overflow": overflow,
+                "dedup_window": dedup_window,
+                "dedup_by_body": dedup_by_body,
+            },
         )
         existing = self._queues.get(name)
         if existing is not None and _settings(existing) != _settings(queue):
@@ -92,8 +171,8 @@ class Broker:
                 f"Use it as it is, or choose another name"
             )
         if queue.dead_letter_queue is not None:
-            self._queues.setdefault(queue.dead_letter_queue.name, queue.dead_letter_queue)
-        self._queues.setdefault(name, queue)
+            self._add(queue.dead_letter_queue)
+        self._add(queue)
         return self.queue(name)
 
     def queue_names(self) -> list[str]:
@@ -110,7 +189,9 @@ class Broker:
 
         Every refusal is a BrokerError. Bodies are handed on as they are, not copied.
         """
-        return await operations.perform(self, queue, operation, arguments)
+        answer = await operations.perform(self, queue, operation, arguments)
+        await self.written()
+        return answer
 
     # -- topics: all else of them is in log_broker.py --------------------------------------------------
 
@@ -136,12 +217,17 @@ class Broker:
         return table("Broker", columns, rows)
 
     def close(self) -> None:
-        """Stop the timer and send waiting consumers home. Messages stay; from now on no receive waits."""
+        """Stop the timer, send waiting consumers home, and write what is not yet written.
+
+        What it holds stays; from now on no receive waits, and a durable broker takes nothing more.
+        """
         self._closed = True
         self.logs.close()
         self._alarm.stop()
         for line in self._lines.values():
             line.dissolve()
+        if self.journal is not None:
+            self.journal.close()
 
     # -- what one can do with a queue: the rules are WorkQueue's, under the same names -----------------
 
@@ -157,10 +243,10 @@ class Broker:
         dedup_id: str | None = None,
     ) -> int:
         """Put a message in; returns its id. A consumer that waits gets it at once."""
-        it = self._find(queue)
+        it = self._open(queue)
         try:
             return it.send(
-                body, now=self._clock(), headers=headers, delay=delay, ttl=ttl, group=group, dedup_id=dedup_id
+                body, now=self.now(), headers=headers, delay=delay, ttl=ttl, group=group, dedup_id=dedup_id
             )
         finally:
             self._settle(it)
@@ -179,7 +265,7 @@ class Broker:
         def attempt() -> list[Lease]:
             try:
                 return it.receive(
-                    now=self._clock(),
+                    now=self.now(),
                     max_messages=max_messages,
                     visibility_timeout=visibility_timeout,
                     consumer=consumer,
@@ -187,16 +273,16 @@ class Broker:
             finally:
                 self._settle(it)
 
-        it = self._find(queue)
+        it = self._open(queue)
         wait = seconds("wait", wait)
         line = self._lines.setdefault(queue, WaitingLine())
         return await line.first(attempt, wait=0.0 if self._closed else wait)
 
     def ack(self, queue: str, receipt: str) -> None:
         """The message is done with: remove it."""
-        it = self._find(queue)
+        it = self._open(queue)
         try:
-            it.ack(receipt, now=self._clock())
+            it.ack(receipt, now=self.now())
         finally:
             self._settle(it)
 
@@ -224,12 +310,12 @@ class Broker:
         self, queue: str, max_messages: int | None = None, *, state: State = State.READY
     ) -> list[Message]:
         """The first messages that stand in `state`, without a lease."""
-        with self._at_work(queue) as (it, now):
+        with self._at_work(queue, reads=True) as (it, now):
             return it.peek(max_messages, now=now, state=state)
 
     def snapshot(self, queue: str) -> QueueSnapshot:
         """Counts, ages and settings of a queue, now."""
-        with self._at_work(queue) as (it, now):
+        with self._at_work(queue, reads=True) as (it, now):
             return it.snapshot(now=now)
 
     def redrive(
@@ -250,11 +336,11 @@ class Broker:
     # -- around each operation ---------------------------------------------------------------------------
 
     @contextmanager
-    def _at_work(self, name: str) -> Iterator[tuple[WorkQueue, float]]:
+    def _at_work(self, name: str, *, reads: bool = False) -> Iterator[tuple[WorkQueue, float]]:
         """The queue and the time; afterwards see who can go on (after a refusal too: time has passed)."""
-        queue = self._find(name)
+        queue = self._find(name) if reads else self._open(name)
         try:
-            yield queue, self._clock()
+            yield queue, self.now()
         finally:
             self._settle(queue)
 
@@ -271,7 +357,7 @@ class Broker:
 
     def _sweep(self) -> None:
         """The alarm rang: let every queue do what is due."""
-        now = self._clock()
+        now = self.now()
         try:
             for queue in self._queues.values():
                 queue.advance(now)
@@ -281,6 +367,12 @@ class Broker:
 
     # -- names ------------------------------------------------------------------------------------------
 
+    def _open(self, name: str) -> WorkQueue:
+        """The queue of that name, to change it. StorageFailed while a change could not be written down."""
+        if self.journal is not None:
+            self.journal.check()
+        return self._find(name)
+
     def _find(self, name: str) -> WorkQueue:
         queue = self._queues.get(name) if isinstance(name, str) else None
         if queue is None:
@@ -288,11 +380,20 @@ class Broker:
             raise NoSuchQueue(f"no queue {str(name)[:80]!r}; there are: {there_are}")
         return queue
 
-    def _dead_letter_queue(self, name: str | None) -> WorkQueue | None:
-        """The queue of that name, or a new one that is not yet in the table."""
-        if name is None:
-            return None
-        return self._queues.get(name) or WorkQueue(name, ids=self._next_id, observer=self._observer)
+    def _made(self, name: str, settings: Mapping[str, Any]) -> WorkQueue:
+        """A queue of these settings, its dead-letter queue named among them; not yet in the table."""
+        own = dict(settings)
+        dead = own.pop("dead_letter_queue", None)
+        share: dict[str, Any] = {"ids": self._next_id, "observer": self._observer, "journal": self._write}
+        dead_letter_queue = None if dead is None else self._queues.get(dead) or WorkQueue(dead, **share)
+        return WorkQueue(name, dead_letter_queue=dead_letter_queue, **share, **own)
+
+    def _add(self, queue: WorkQueue) -> None:
+        """Into the table, unless there is one of that name."""
+        if queue.name not in self._queues:
+            self._queues[queue.name] = queue
+            if self._write is not None:
+                self._write(["queue", queue.name, _settings(queue)])
 
     async def _call_with_copies(
         self, queue: str, operation: str, arguments: dict[str, Any]

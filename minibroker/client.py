@@ -114,6 +114,13 @@ class Queue:
         """One operation of operations.py on this queue; the methods below say it better."""
         return await self._call(self.name, operation, arguments)
 
+    async def create(self, **settings: Any) -> None:
+        """Make the queue, if there is none of that name; `settings` are those of Broker.create_queue.
+
+        QueueExists if there is one with other settings.
+        """
+        await self.ask("create", settings)
+
     async def send(
         self,
         body: Any,

@@ -59,6 +59,30 @@ class QueueFull(BrokerError):
     code = "queue_full"
 
 
+class StorageFailed(BrokerError):
+    """What was asked for could not be written down, so it has *not* been done: the disk is full, or broken.
+
+    All that was answered before is safe. The broker goes on as soon as writing succeeds again.
+    """
+
+    code = "storage_failed"
+
+    @classmethod
+    def because(cls, error: Exception, where: str) -> "StorageFailed":
+        """In words, with the system's own reason."""
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        return cls(
+            f"{where} could not be written: {reason}. Nothing of this operation was kept, and nothing "
+            f"that was answered before is lost. Make room, and do it again"
+        )
+
+
+class StorageInUse(BrokerError):
+    """Another broker has this path open. Two would overwrite each other."""
+
+    code = "storage_in_use"
+
+
 class NoSuchTopic(BrokerError, LookupError):
     """No topic has this name, or the topic has no partition of this number."""
 
@@ -183,6 +207,8 @@ _BY_CODE: dict[str, type[BrokerError]] = {
         QueueExists,
         StaleReceipt,
         QueueFull,
+        StorageFailed,
+        StorageInUse,
         NoSuchTopic,
         TopicExists,
         OffsetOutOfRange,

@@ -32,6 +32,7 @@ STATUS = {
     "queue_exists": 409,
     "stale_receipt": 409,
     "queue_full": 507,
+    "storage_failed": 507,
     "no_such_topic": 404,
     "topic_exists": 409,
     "offset_out_of_range": 416,

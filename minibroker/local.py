@@ -28,8 +28,11 @@ class LocalDelivery(Delivery):
     queue: "LocalQueue"
 
     async def ack(self) -> None:
+        broker = self.queue.broker
         try:
-            self.queue.broker.ack(self.queue.name, self.receipt)
+            broker.ack(self.queue.name, self.receipt)
+            if broker.journal is not None:
+                await broker.written()
         except StaleReceipt:
             self.over()
             raise
@@ -54,7 +57,7 @@ class LocalQueue(Queue):
         group: str | None = None,
         dedup_id: str | None = None,
     ) -> int:
-        return self.broker.send(
+        message_id = self.broker.send(
             self.name,
             body if type(body) is str else json_copy(body),
             headers=headers,
@@ -63,6 +66,9 @@ class LocalQueue(Queue):
             group=group,
             dedup_id=dedup_id,
         )
+        if self.broker.journal is not None:
+            await self.broker.written()
+        return message_id
 
     async def receive(
         self, *, max_messages: int = 1, wait: float = 0.0, visibility_timeout: float | None = None
@@ -74,6 +80,8 @@ class LocalQueue(Queue):
             visibility_timeout=visibility_timeout,
             consumer=self.consumer,
         )
+        if self.broker.journal is not None:
+            await self.broker.written()
         return [
             LocalDelivery(_handed_out(message), receipt, receive_count, until, self)
             for message, receipt, receive_count, until, _ in leases
@@ -81,6 +89,8 @@ class LocalQueue(Queue):
 
     async def ack(self, receipt: str) -> None:
         self.broker.ack(self.name, receipt)
+        if self.broker.journal is not None:
+            await self.broker.written()
 
     async def snapshot(self) -> QueueSnapshot:
         return self.broker.snapshot(self.name)

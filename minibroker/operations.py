@@ -34,6 +34,33 @@ async def perform(broker: "Broker", queue: str, operation: str, arguments: Any) 
     return await function(broker, queue, **arguments)
 
 
+async def _create(
+    broker: "Broker",
+    queue: str,
+    *,
+    visibility_timeout: Any = 30.0,
+    max_receive_count: Any = None,
+    dead_letter_queue: Any = None,
+    ttl: Any = None,
+    max_length: Any = None,
+    overflow: Any = "reject",
+    dedup_window: Any = 300.0,
+    dedup_by_body: Any = False,
+) -> Json:
+    broker.create_queue(
+        queue,
+        visibility_timeout=visibility_timeout,
+        max_receive_count=max_receive_count,
+        dead_letter_queue=dead_letter_queue,
+        ttl=ttl,
+        max_length=max_length,
+        overflow=overflow,
+        dedup_window=dedup_window,
+        dedup_by_body=dedup_by_body,
+    )
+    return {}
+
+
 async def _send(
     broker: "Broker",
     queue: str,
@@ -116,6 +143,7 @@ async def _redrive(
 
 
 OPERATIONS: dict[str, Callable[..., Awaitable[Json]]] = {
+    "create": _create,
     "send": _send,
     "receive": _receive,
     "ack": _ack,

@@ -13,6 +13,7 @@ Idea      A fact is a list of JSON values that says where one message stands now
           | ["was", queue, acked, dead]                                 | how many ever, before all that |
           | ["remember", queue, dedup key, id, until]                   | of a send that counts still    |
 
+          ["queue", name, settings] made it, and stands before all others.
 Ends      of leases, delays and lives are not written: whoever reads "leased until 30" at 31 knows.
           Nor are receives counted twice: the lease is written, so a receipt never fits two leases.
 Not here  The file (journal.py). What a fact means for the rules (work_queue.py).
@@ -26,11 +27,13 @@ from typing import Any
 from minibroker.dedup import DedupWindow
 from minibroker.delivery_states import State
 from minibroker.entry import Entry
+from minibroker.journal import Fact
 from minibroker.lease import Lease
 from minibroker.message import Message
+from minibroker.settings import QueueSettings
 from minibroker.shelf import Shelf
 
-Fact = list[Any]
+DEFAULT_WINDOW = QueueSettings().dedup_window
 
 
 def came_in(queue: str, entry: Entry, *, dedup_key: str | None = None) -> Fact:
@@ -68,14 +71,14 @@ def all_of(queue: str, shelf: Shelf, dedup: DedupWindow) -> Iterator[Fact]:
 
 
 @dataclass(slots=True)
-class Recovered:
+class QueueTable:
     """What the facts of one queue add up to, as they are read one by one."""
 
+    settings: dict[str, Any]  # as JSON values, and `dead_letter_queue`
     entries: dict[int, Entry] = field(default_factory=dict)  # by message id, in order of place
     dedup: list[tuple[str, int, float]] = field(default_factory=list)
     acked: int = 0
     dead: int = 0
-    dedup_window: float = 0.0  # seconds, of the queue's settings
 
     def came_in(
         self,
@@ -90,7 +93,8 @@ class Recovered:
             entry.state, entry.deadline = State.DELAYED, until
         self.entries[it.id] = entry
         if dedup_key is not None:
-            self.dedup.append((dedup_key, it.id, it.enqueued_at + self.dedup_window))
+            window = self.settings.get("dedup_window", DEFAULT_WINDOW)
+            self.dedup.append((dedup_key, it.id, it.enqueued_at + window))
 
     def leased(self, until: float, consumer: str, message_ids: list[int]) -> None:
         for message_id in message_ids:

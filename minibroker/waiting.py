@@ -86,6 +86,22 @@ def _time_is_up(waiter: "asyncio.Future[bool]") -> None:
         waiter.set_result(False)
 
 
+def steady(clock: Callable[[], float], *, since: float) -> Callable[[], float]:
+    """`clock`, but never going back, and never before `since` (seconds).
+
+    A clock that shows less than `since` now, because it began anew with the machine, goes on from there.
+    """
+    ahead = max(0.0, since - clock())
+    latest = since
+
+    def now() -> float:
+        nonlocal latest
+        latest = max(latest, clock() + ahead)
+        return latest
+
+    return now
+
+
 class Alarm:
     """One timer for the earliest of many deadlines; it calls `ring()`, which sets it anew.
 

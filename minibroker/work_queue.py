@@ -34,9 +34,9 @@ from minibroker.delivery_states import ACK, DEAD, DELAYED, DONE, IN_FLIGHT, READ
 from minibroker.entry import Entry, why_stale
 from minibroker.errors import QueueFull, StaleReceipt
 from minibroker.expiry import Expiry
+from minibroker.journal import Fact
 from minibroker.lease import Lease, message_id_of, new_lease
 from minibroker.message import NO_HEADERS, Message, Reason, new_message
-from minibroker.queue_facts import Fact
 from minibroker.settings import Overflow, QueueSettings, full
 from minibroker.shelf import Shelf
 from minibroker.snapshot import QueueSnapshot
@@ -290,15 +290,15 @@ class WorkQueue:
         """What a journal must know to make this queue anew, and no more."""
         yield from queue_facts.all_of(self.name, self._shelf, self._dedup)
 
-    def restore(self, recovered: queue_facts.Recovered) -> None:
+    def restore(self, table: queue_facts.QueueTable) -> None:
         """Take over what a journal knew. The queue must be new; nothing is observed or written."""
         shelf = self._shelf
-        for kept in recovered.entries.values():
+        for kept in table.entries.values():
             shelf.place(kept)
             if kept.expires_at < math.inf:
                 self._expiry.in_use = True
-        shelf.acked, shelf.died = recovered.acked, recovered.dead
-        self._dedup.restore(recovered.dedup)
+        shelf.acked, shelf.died = table.acked, table.dead
+        self._dedup.restore(table.dedup)
         self._due = self._first_deadline()
 
     # -- looking at it counts as no receive -----------------------------------------------------

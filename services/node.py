@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from minibroker.client import Queue
     from minibroker.log_client import Topic
+    from minibroker.storage import Storage
 
 Row: TypeAlias = dict[str, Any]
 
@@ -66,6 +67,10 @@ class Node(Protocol):
 
     def database(self, name: str | None = None) -> Database:
         """The database `name`; by default this node's own, which no other node opens."""
+        ...
+
+    def file(self, name: str) -> Storage:
+        """A file on this node's disk, that only grows: for a broker's journal. It outlives the process."""
         ...
 
     def rng(self, label: str) -> Random:

@@ -221,4 +221,21 @@ class Slow(_Value):
         seconds(self, for_ever=True, lasts=self.lasts)
 
 
-Fault: TypeAlias = Crash | Pause | Partition | Drop | Duplicate | Delay | ErrorRate | Slow
+@dataclass(frozen=True, repr=False)
+class FullDisk(_Value):
+    """The disk of a node takes nothing more: each write to a file fails (its databases are elsewhere).
+
+    at, lasts: seconds.
+    """
+
+    node: str
+    _: KW_ONLY
+    at: float = 0.0
+    lasts: float = math.inf
+
+    def __post_init__(self) -> None:
+        seconds(self, at=self.at)
+        seconds(self, for_ever=True, lasts=self.lasts)
+
+
+Fault: TypeAlias = Crash | Pause | Partition | Drop | Duplicate | Delay | ErrorRate | Slow | FullDisk

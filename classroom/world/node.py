@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from classroom.world.disk import WorldFile
 from classroom.world.network import NoAnswerInTime, Refused, Request, Reset
 from classroom.world.process import Process
 from classroom.world.storage import WorldDatabase
@@ -53,6 +54,16 @@ class WorldNode:
         stored = self._world.database(name or self.name)
         return WorldDatabase(
             stored, self._process, self._world.effects, self.record, write_takes=self._world.write_takes
+        )
+
+    def file(self, name: str) -> WorldFile:
+        return WorldFile(
+            self._world.file(f"{self.name}/{name}"),
+            self._process,
+            self._world.effects,
+            self.record,
+            write_takes=self._world.write_takes,
+            is_full=lambda: self._world.disk_is_full(self.name),
         )
 
     def rng(self, label: str) -> Random:

@@ -16,6 +16,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from classroom.world import asgi, patches
+from classroom.world.disk import StoredFile
 from classroom.world.effects import Effects
 from classroom.world.faults import (
     ANY,
@@ -25,6 +26,7 @@ from classroom.world.faults import (
     Duplicate,
     ErrorRate,
     Fault,
+    FullDisk,
     Partition,
     Pause,
     Slow,
@@ -61,6 +63,7 @@ class World:
         self.faults = faults
         self.history: list[Event] = []
         self.stored: dict[str, Stored] = {}
+        self._files: dict[str, StoredFile] = {}
         self.effects = Effects(faults, self._strike)
         self.network = Network(
             loop, self, self.effects, faults=faults, rng=self.random_stream, record=self.write
@@ -166,6 +169,17 @@ class World:
             self.stored[name] = Stored(name)
         return self.stored[name]
 
+    def file(self, name: str) -> StoredFile:
+        """A file by the name of its node and its own: "broker/journal"."""
+        if name not in self._files:
+            self._files[name] = StoredFile(name, self.random_stream)
+        return self._files[name]
+
+    def disk_is_full(self, node: str) -> bool:
+        """Does the disk of that node take nothing at present?"""
+        full = (fault for fault in self.faults if isinstance(fault, FullDisk) and fault.node == node)
+        return any(fault.at <= self.now() < fault.at + fault.lasts for fault in full)
+
     def is_over(self) -> None:
         """The run has ended: from here on nobody can do anything."""
         for process in [listener.process for listener in self._listeners.values()] + list(
@@ -247,6 +261,8 @@ class World:
         process.held.clear()
         for stored in self.stored.values():
             stored.died(process)
+        for file in self._files.values():
+            file.died(process)
         self.network.died(process)
 
     def _restart_if_down(self, name: str) -> None:
@@ -276,8 +292,10 @@ class World:
                 self._cut(fault)  # now, before anybody sends
             case Partition():
                 self.loop.later(fault.at, self._guarded, self._cut, fault)
-            case Slow() | Drop() | Duplicate() | Delay() | ErrorRate() if getattr(fault, "nth", None) is None:
-                where = fault.node if isinstance(fault, Slow) else "world"
+            case Slow() | FullDisk() | Drop() | Duplicate() | Delay() | ErrorRate() if (
+                getattr(fault, "nth", None) is None
+            ):
+                where = fault.node if isinstance(fault, Slow | FullDisk) else "world"
                 if fault.at > 0 or math.isfinite(fault.lasts):
                     self.loop.later(fault.at, partial(self.write, where, "fault", fault=repr(fault)))
                 if math.isfinite(fault.lasts):

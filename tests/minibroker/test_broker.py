@@ -405,7 +405,7 @@ def test_redrive_over_the_client_can_name_the_messages(virtually):
 @pytest.mark.parametrize(
     ("operation", "arguments", "sentence"),
     [
-        ("sned", {}, "no operation 'sned'; there are: send, receive, ack"),
+        ("sned", {}, "no operation 'sned'; there are: create, send, receive, ack"),
         ("send", [], "the arguments of send are a JSON object; got a list"),
         ("send", {}, "send needs 'body'; it takes: body, headers, delay"),
         ("send", {"body": 1, "dealy": 2}, "send does not know 'dealy'; it takes"),

@@ -164,7 +164,7 @@ def test_get_lists_the_queues_and_shows_one(virtually):
         ("POST", "/queues/charges/receive", b'{"wait": "x"}', 400, "wait must be a number"),
         ("POST", "/queues/charges/ack", b'{"receipt": "9.9"}', 409, "has left queue"),
         ("POST", "/queues/chrages/send", b'{"body": 1}', 404, "there are: charges, charges-dead"),
-        ("POST", "/queues/charges/sned", b"{}", 404, "no operation 'sned'; there are: send"),
+        ("POST", "/queues/charges/sned", b"{}", 404, "no operation 'sned'; there are: create, send"),
         ("GET", "/queues/chrages", b"", 404, "no queue 'chrages'"),
         ("GET", "/", b"", 404, "there are: /queues"),
         ("POST", "/queues/a/b/c", b"", 404, "there are: /queues"),

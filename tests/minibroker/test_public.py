@@ -55,6 +55,8 @@ def test_only_the_standard_library_is_imported():
     for file in FILES:
         if file.parent.name == "engines":
             continue  # each imports its own client library
+        if file.name == "__main__.py":
+            continue  # it asks for uvicorn, to serve the ASGI app
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 foreign |= {alias.name.split(".")[0] for alias in node.names}
