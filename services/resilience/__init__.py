@@ -3,20 +3,50 @@
 failures         whose fault is it, and may another try help?
 deadline         how long somebody still waits for this, handed on
 deadline_http    ... with every request, in and out
+backoff          how long to wait before the next try
+retry            what to try again, and when to stop
+rate_limit       a bucket of tokens that fills with time
+retry_budget     ... and one that fills with first tries
 """
 
+from services.resilience.backoff import (
+    BACKOFFS,
+    Backoff,
+    decorrelated_jitter,
+    equal_jitter,
+    exponential,
+    full_jitter,
+    immediately,
+    plus_minus_20,
+)
 from services.resilience.deadline import HEADER as DEADLINE_HEADER
 from services.resilience.deadline import Deadline, DeadlineExceeded, enforce
 from services.resilience.deadline_http import DeadlineMiddleware, send
 from services.resilience.failures import is_refusal, is_transient
+from services.resilience.rate_limit import TokenBucket
+from services.resilience.retry import is_idempotent, retry
+from services.resilience.retry_budget import FINAGLE, RetryBudget
 
 __all__ = [
+    "BACKOFFS",
     "DEADLINE_HEADER",
+    "FINAGLE",
+    "Backoff",
     "Deadline",
     "DeadlineExceeded",
     "DeadlineMiddleware",
+    "RetryBudget",
+    "TokenBucket",
+    "decorrelated_jitter",
     "enforce",
+    "equal_jitter",
+    "exponential",
+    "full_jitter",
+    "immediately",
+    "is_idempotent",
     "is_refusal",
     "is_transient",
+    "plus_minus_20",
+    "retry",
     "send",
 ]
