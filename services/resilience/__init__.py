@@ -7,6 +7,7 @@ backoff          how long to wait before the next try
 retry            what to try again, and when to stop
 rate_limit       a bucket of tokens that fills with time
 retry_budget     ... and one that fills with first tries
+circuit_breaker  stop asking who cannot answer
 """
 
 from services.resilience.backoff import (
@@ -19,6 +20,10 @@ from services.resilience.backoff import (
     immediately,
     plus_minus_20,
 )
+from services.resilience.circuit_breaker import TRANSITIONS as BREAKER_TRANSITIONS
+from services.resilience.circuit_breaker import BreakerSnapshot, CircuitBreaker, CircuitOpen, Permit
+from services.resilience.circuit_breaker import Event as BreakerEvent
+from services.resilience.circuit_breaker import State as BreakerState
 from services.resilience.deadline import HEADER as DEADLINE_HEADER
 from services.resilience.deadline import Deadline, DeadlineExceeded, enforce
 from services.resilience.deadline_http import DeadlineMiddleware, send
@@ -29,12 +34,19 @@ from services.resilience.retry_budget import FINAGLE, RetryBudget
 
 __all__ = [
     "BACKOFFS",
+    "BREAKER_TRANSITIONS",
     "DEADLINE_HEADER",
     "FINAGLE",
     "Backoff",
+    "BreakerEvent",
+    "BreakerSnapshot",
+    "BreakerState",
+    "CircuitBreaker",
+    "CircuitOpen",
     "Deadline",
     "DeadlineExceeded",
     "DeadlineMiddleware",
+    "Permit",
     "RetryBudget",
     "TokenBucket",
     "decorrelated_jitter",
