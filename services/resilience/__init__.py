@@ -8,6 +8,8 @@ retry            what to try again, and when to stop
 rate_limit       a bucket of tokens that fills with time
 retry_budget     ... and one that fills with first tries
 circuit_breaker  stop asking who cannot answer
+bulkhead         one dependency may hold so many calls and no more
+load_shedding    refuse at the door what would be served too late
 """
 
 from services.resilience.backoff import (
@@ -20,6 +22,7 @@ from services.resilience.backoff import (
     immediately,
     plus_minus_20,
 )
+from services.resilience.bulkhead import Bulkhead, BulkheadFull, BulkheadSnapshot
 from services.resilience.circuit_breaker import TRANSITIONS as BREAKER_TRANSITIONS
 from services.resilience.circuit_breaker import BreakerSnapshot, CircuitBreaker, CircuitOpen, Permit
 from services.resilience.circuit_breaker import Event as BreakerEvent
@@ -28,6 +31,7 @@ from services.resilience.deadline import HEADER as DEADLINE_HEADER
 from services.resilience.deadline import Deadline, DeadlineExceeded, enforce
 from services.resilience.deadline_http import DeadlineMiddleware, send
 from services.resilience.failures import is_refusal, is_transient
+from services.resilience.load_shedding import LoadShedder, Order, Overloaded, ShedderSnapshot, safe_bound
 from services.resilience.rate_limit import TokenBucket
 from services.resilience.retry import is_idempotent, retry
 from services.resilience.retry_budget import FINAGLE, RetryBudget
@@ -41,13 +45,20 @@ __all__ = [
     "BreakerEvent",
     "BreakerSnapshot",
     "BreakerState",
+    "Bulkhead",
+    "BulkheadFull",
+    "BulkheadSnapshot",
     "CircuitBreaker",
     "CircuitOpen",
     "Deadline",
     "DeadlineExceeded",
     "DeadlineMiddleware",
+    "LoadShedder",
+    "Order",
+    "Overloaded",
     "Permit",
     "RetryBudget",
+    "ShedderSnapshot",
     "TokenBucket",
     "decorrelated_jitter",
     "enforce",
@@ -60,5 +71,6 @@ __all__ = [
     "is_transient",
     "plus_minus_20",
     "retry",
+    "safe_bound",
     "send",
 ]
