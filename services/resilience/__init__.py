@@ -10,6 +10,7 @@ retry_budget     ... and one that fills with first tries
 circuit_breaker  stop asking who cannot answer
 bulkhead         one dependency may hold so many calls and no more
 load_shedding    refuse at the door what would be served too late
+hedging          a second try beside a late first one
 """
 
 from services.resilience.backoff import (
@@ -31,6 +32,7 @@ from services.resilience.deadline import HEADER as DEADLINE_HEADER
 from services.resilience.deadline import Deadline, DeadlineExceeded, enforce
 from services.resilience.deadline_http import DeadlineMiddleware, send
 from services.resilience.failures import is_refusal, is_transient
+from services.resilience.hedging import Latencies, hedge
 from services.resilience.load_shedding import LoadShedder, Order, Overloaded, ShedderSnapshot, safe_bound
 from services.resilience.rate_limit import TokenBucket
 from services.resilience.retry import is_idempotent, retry
@@ -53,6 +55,7 @@ __all__ = [
     "Deadline",
     "DeadlineExceeded",
     "DeadlineMiddleware",
+    "Latencies",
     "LoadShedder",
     "Order",
     "Overloaded",
@@ -65,6 +68,7 @@ __all__ = [
     "equal_jitter",
     "exponential",
     "full_jitter",
+    "hedge",
     "immediately",
     "is_idempotent",
     "is_refusal",
