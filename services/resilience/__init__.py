@@ -11,6 +11,7 @@ circuit_breaker  stop asking who cannot answer
 bulkhead         one dependency may hold so many calls and no more
 load_shedding    refuse at the door what would be served too late
 hedging          a second try beside a late first one
+idempotency      the same request again has no second effect
 """
 
 from services.resilience.backoff import (
@@ -33,6 +34,17 @@ from services.resilience.deadline import Deadline, DeadlineExceeded, enforce
 from services.resilience.deadline_http import DeadlineMiddleware, send
 from services.resilience.failures import is_refusal, is_transient
 from services.resilience.hedging import Latencies, hedge
+from services.resilience.idempotency import (
+    Answer,
+    IdempotencyError,
+    IdempotencyKeys,
+    KeyInProgress,
+    KeyMissing,
+    KeyReused,
+    KeyState,
+    fingerprint,
+    key_of,
+)
 from services.resilience.load_shedding import LoadShedder, Order, Overloaded, ShedderSnapshot, safe_bound
 from services.resilience.rate_limit import TokenBucket
 from services.resilience.retry import is_idempotent, retry
@@ -43,6 +55,7 @@ __all__ = [
     "BREAKER_TRANSITIONS",
     "DEADLINE_HEADER",
     "FINAGLE",
+    "Answer",
     "Backoff",
     "BreakerEvent",
     "BreakerSnapshot",
@@ -55,6 +68,12 @@ __all__ = [
     "Deadline",
     "DeadlineExceeded",
     "DeadlineMiddleware",
+    "IdempotencyError",
+    "IdempotencyKeys",
+    "KeyInProgress",
+    "KeyMissing",
+    "KeyReused",
+    "KeyState",
     "Latencies",
     "LoadShedder",
     "Order",
@@ -67,12 +86,14 @@ __all__ = [
     "enforce",
     "equal_jitter",
     "exponential",
+    "fingerprint",
     "full_jitter",
     "hedge",
     "immediately",
     "is_idempotent",
     "is_refusal",
     "is_transient",
+    "key_of",
     "plus_minus_20",
     "retry",
     "safe_bound",
