@@ -71,7 +71,7 @@ class Found:
     unknown: int = 0  # facts about what a damaged frame had said, and that was therefore not known
 
     def __str__(self) -> str:
-        said = [f"{self.facts:,} facts in {self.frames:,} frames, up to t={self.at:g}s"]
+        said = [f"{self.facts:,} facts in {self.frames:,} frames, up to t={self.at:.3f}s"]
         if self.torn:
             said.append(f"left out {self.torn:,} bytes of an unfinished frame, of which nobody had been told")
         for place, size in self.damaged:

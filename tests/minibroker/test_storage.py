@@ -32,9 +32,12 @@ def test_a_second_broker_on_the_same_path_is_refused_by_name_and_let_in_when_the
 
 
 def test_a_broker_in_another_process_is_refused_too_until_that_one_is_killed(tmp_path):
-    program = "import sys, time; from minibroker import FileStorage; s = FileStorage(sys.argv[1]); print('up'); "
+    program = (
+        "import sys, time; from minibroker import FileStorage\n"
+        "held = FileStorage(sys.argv[1]); print('up', flush=True); time.sleep(60)"
+    )
     holder = subprocess.Popen(
-        [sys.executable, "-c", program + "sys.stdout.flush(); time.sleep(60)", tmp_path],
+        [sys.executable, "-c", program, tmp_path],
         stdout=subprocess.PIPE,
         cwd=ROOT,
     )
