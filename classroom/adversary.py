@@ -31,6 +31,12 @@ SWEEP_RUNS = 100
 SEARCH_RUNS = 50
 SHRINK_RUNS = 60
 TALK = {"request", "arrive", "reply", "answer", "timeout"}  # kinds that change nothing by themselves
+POLLS = (
+    "/receive",
+    "/fetch",
+    "/sync",
+    "/heartbeat",
+)  # by which a consumer asks whether there is anything to do
 MOST_STEPS = 20_000  # of one run; a lively one of an exercise takes about 2,000
 PAUSE = 40.0  # seconds of the sweep's pauses: longer than a lease
 
@@ -155,9 +161,13 @@ def strikes(attack: Attack, quiet: Run, *, most: int = SWEEP_RUNS) -> Iterator[F
 
 
 def effects_that_matter(quiet: Run) -> list[Effect]:
-    """The effects of a run, without those of workers that ask in vain when all has been done."""
+    """The effects of a run, without those of consumers that ask in vain when all has been done."""
     over = max((event.at for event in quiet.history if event.kind not in TALK), default=0.0)
-    return [effect for effect in quiet.effects if not ("/receive" in effect.what and effect.at > over)]
+    return [effect for effect in quiet.effects if effect.at <= over or not _polls(effect)]
+
+
+def _polls(effect: Effect) -> bool:
+    return any(poll in effect.what for poll in POLLS)
 
 
 def sweep(

@@ -148,6 +148,39 @@ def test_a_sweep_of_more_points_than_its_budget_is_thinned_out_evenly() -> None:
     assert 0.7 * SWEEP_RUNS <= len(findings.swept) <= SWEEP_RUNS
 
 
+def test_a_sweep_leaves_out_the_polls_of_a_consumer_that_has_nothing_left_to_read() -> None:
+    def log(node: Any) -> BrokerApp:
+        holder = Broker(clock=node.now, observer=node.record)
+        holder.create_topic("t", partitions=1)
+        return BrokerApp(holder)
+
+    async def reader(node: Any) -> None:
+        async with node.topic("t").consumer("readers", start="earliest", session_timeout=6) as consumer:
+            async for record in consumer:
+                node.record("read", offset=record.offset)
+                await consumer.commit()
+
+    def reading(*, idle: float) -> Any:
+        async def scenario(world: Any) -> None:
+            world.start("broker", log)
+            await world.node("ada").topic("t").append("ada", 1)
+            world.start("reader", reader)
+            await world.run_for(idle)
+
+        return scenario
+
+    def read(run: Run) -> list[str]:
+        return [] if run.of("read", node="reader") else ["nothing was read"]
+
+    short = sweep(reading(idle=10), "reader", check=read)
+    long = sweep(reading(idle=60), "reader", check=read)
+
+    assert [(effect.number, when) for effect, when, _ in short] == [
+        (effect.number, when) for effect, when, _ in long
+    ]
+    assert "/commit" in short[-1][0].what
+
+
 def test_a_plan_of_several_faults_is_shrunk_to_the_one_that_matters() -> None:
     def plans() -> Any:
         from hypothesis import strategies as st
