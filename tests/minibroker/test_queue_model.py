@@ -2,7 +2,8 @@
 
 The model keeps one flat list of rows and finds everything by looking through it: no heap, no
 counters, no table. A third witness is the history: each message's events, walked along TRANSITIONS,
-must end where the model has it.
+must end where the model has it. Now and then all queues are made anew from their journal, which the
+model takes no notice of.
 """
 
 import math
@@ -17,6 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from minibroker import TRANSITIONS, Event, Message, QueueFull, StaleReceipt, State, WorkQueue
 from minibroker.dead_letter import redrive
+from minibroker.journal import Fact, Found, frame, read
+from minibroker.recovery import Tables
 
 NEVER = math.inf
 LIMITS = {"charges": 3, "mails": None, "dead": None}
@@ -24,6 +27,7 @@ TTLS = {"charges": NEVER, "mails": 15, "dead": NEVER}
 LENGTHS = {"charges": 5, "mails": 4, "dead": NEVER}
 OVERFLOWS = {"charges": "dead-letter", "mails": "drop-oldest"}
 WINDOW = 20
+WINDOWS = {"charges": WINDOW, "mails": WINDOW, "dead": 300}
 TIMEOUT = 10
 times = st.integers(0, 12)
 queues = st.sampled_from(sorted(LIMITS))
@@ -52,9 +56,17 @@ class QueueModel(RuleBasedStateMachine):
     def build(self) -> None:
         self.now = 0
         self.events: list[dict[str, Any]] = []
+        self.facts: list[Fact] = [["queue", name, {"dedup_window": w}] for name, w in WINDOWS.items()]
+        self.make_queues(next_id=1)
+        self.rows: list[Row] = []
+        self.receipts: list[tuple[str, str]] = []  # every receipt that was ever given, with its queue
+        self.ranks = 0
+        self.sends: list[tuple[str, str, int, int]] = []  # queue, dedup_id, when, message
+
+    def make_queues(self, *, next_id: int) -> None:
         observer = lambda kind, **data: self.events.append({"kind": kind, **data})  # noqa: E731
-        ids = count(1).__next__
-        dead = WorkQueue("dead", visibility_timeout=TIMEOUT, ids=ids, observer=observer)
+        share = {"ids": count(next_id).__next__, "observer": observer, "journal": self.facts.append}
+        dead = WorkQueue("dead", visibility_timeout=TIMEOUT, **share)
         self.queues = {"dead": dead}
         for name in ("charges", "mails"):
             self.queues[name] = WorkQueue(
@@ -66,13 +78,8 @@ class QueueModel(RuleBasedStateMachine):
                 max_length=LENGTHS[name],
                 overflow=OVERFLOWS[name],
                 dedup_window=WINDOW,
-                ids=ids,
-                observer=observer,
+                **share,
             )
-        self.rows: list[Row] = []
-        self.receipts: list[tuple[str, str]] = []  # every receipt that was ever given, with its queue
-        self.ranks = 0
-        self.sends: list[tuple[str, str, int, int]] = []  # queue, dedup_id, when, message
 
     # -- the model's own moves
 
@@ -157,8 +164,9 @@ class QueueModel(RuleBasedStateMachine):
         sending = lambda: self.queues[queue].send(  # noqa: E731
             "body", now=self.now, delay=delay, ttl=ttl, group=group, dedup_id=dedup_id
         )
-        window = WINDOW if queue != "dead" else 300
-        known = [m for q, d, at, m in self.sends if (q, d) == (queue, dedup_id) and self.now < at + window]
+        known = [
+            m for q, d, at, m in self.sends if (q, d) == (queue, dedup_id) and self.now < at + WINDOWS[queue]
+        ]
         if known:
             assert sending() == known[0]
             return
@@ -254,6 +262,19 @@ class QueueModel(RuleBasedStateMachine):
             row.expires = self.now + TTLS[row.queue]
             assert moved[row.id].name == row.queue
 
+    @rule(compacted=st.booleans())
+    def restart(self, compacted: bool) -> None:
+        """All memory is lost, but what the journal knows: by its whole history, or by the present alone."""
+        made = self.facts[: len(WINDOWS)]
+        if compacted:
+            present = [fact for queue in self.queues.values() for fact in queue.facts()]
+            self.facts = [*made, ["ids", len(self.rows)], *present]
+        tables, found = Tables(), Found()
+        tables.take(read(frame(self.facts, now=self.now), found), found)
+        self.make_queues(next_id=tables.last_id + 1)
+        for name, queue in self.queues.items():
+            queue.restore(tables.queues[name])
+
     # -- what must hold after each of them
 
     @invariant()
@@ -287,9 +308,14 @@ def deaths_of(message: Message) -> tuple[tuple[str, str, int, str], ...]:
 def walk(events: list[dict[str, Any]]) -> dict[int, State]:
     """Each message's last state, as seen from the queues that do the work (not the dead-letter queue)."""
     states: dict[int, State] = {}
+    expired: set[str] = set()
     for number, event in enumerate(events):
         if event["queue"] == "dead":
             continue
+        if event["kind"] == "expired":
+            if event["receipt"] in expired:  # not written down, so after a restart it is seen once more
+                continue
+            expired.add(event["receipt"])
         message, following = event["message"], events[number + 1 : number + 2]
         dies = any(
             (e["kind"], e["message"], e.get("reason")) == ("dead", message, "max_receive_count")
