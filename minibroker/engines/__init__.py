@@ -4,6 +4,7 @@ capabilities     what an engine lacks is data, and a typed error
 engine           what connect() gives
 memory           minibroker itself
 rabbitmq         queues on RabbitMQ; rabbitmq_channels, rabbitmq_messages: what is below
+kafka            topics on Kafka; kafka_settings, _capabilities, _records, _log, _consumer: what is below
 connect          the url says which
 """
 

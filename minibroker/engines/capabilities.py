@@ -32,6 +32,8 @@ class Capability(StrEnum):
 
     TOPICS = "topics"  # a log: records stay, readers have offsets
     SEQUENCE = "sequence"  # appends that the caller numbers
+    GENERATION = "generation"  # of a group, as a fence for what its members write elsewhere
+    STICKY = "sticky"  # an assignor
     RETENTION_RECORDS = "retention_records"  # a partition that keeps so many records at most
 
     PUBLISH = "publish"  # to a subject; whoever subscribes by a filter that fits receives it
@@ -54,8 +56,15 @@ PART_OF = {
         ),
         Capability.QUEUES,
     ),
-    Capability.SEQUENCE: Capability.TOPICS,
-    Capability.RETENTION_RECORDS: Capability.TOPICS,
+    **dict.fromkeys(
+        (
+            Capability.SEQUENCE,
+            Capability.GENERATION,
+            Capability.STICKY,
+            Capability.RETENTION_RECORDS,
+        ),
+        Capability.TOPICS,
+    ),
 }
 
 

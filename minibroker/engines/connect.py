@@ -23,6 +23,7 @@ def connect(url: str) -> Engine:
     |----------------------------------|----------------------------------------------------------------|
     | `memory:`                        | minibroker, in this process; gone at the end                   |
     | `amqp://user:password@host:5672` | RabbitMQ; `amqps:` over TLS                                    |
+    | `kafka://host:9092`              | Kafka; more hosts after commas                                 |
 
     InvalidArgument for any other url; EngineMissing, with what to install, if its library is not here.
     """
@@ -49,4 +50,15 @@ def _rabbitmq(url: str) -> Engine:
     return RabbitMQ(url)
 
 
-ENGINES: dict[str, Callable[[str], Engine]] = {"memory": _memory, "amqp": _rabbitmq, "amqps": _rabbitmq}
+def _kafka(url: str) -> Engine:
+    from minibroker.engines.kafka import Kafka
+
+    return Kafka(url)
+
+
+ENGINES: dict[str, Callable[[str], Engine]] = {
+    "memory": _memory,
+    "amqp": _rabbitmq,
+    "amqps": _rabbitmq,
+    "kafka": _kafka,
+}

@@ -41,8 +41,13 @@ class Bench:
         return f"{word}-{next(NUMBERS)}"
 
     def topic_name(self, word: str) -> str:
-        """The same, of a topic with four partitions that can be created, or was."""
-        return self.name(word)
+        """The same, of a topic with four partitions: it can be created, or is there already."""
+        name = self.name(word)
+        self.prepare_topic(name)
+        return name
+
+    def prepare_topic(self, name: str) -> None:
+        """Kafka's mock cluster cannot create topics, but it makes those that somebody asks for."""
 
     def run(self, scenario: Callable[[Engine], Awaitable[Any]]) -> Any:
         """What `scenario(broker)` returns, on a connection of its own."""
@@ -58,10 +63,15 @@ class Bench:
 def bench(name: str, request: pytest.FixtureRequest) -> Bench:
     if name == "memory":
         return Bench("memory", "memory:", moment=1.0, loop_factory=JumpingLoop)
-    return Bench(name, request.getfixturevalue(f"{name}_url"), moment=0.3)
+    made = Bench(name, request.getfixturevalue(f"{name}_url"), moment=0.3)
+    if name == "kafka":
+        cluster = request.getfixturevalue("kafka_cluster")
+        made.prepare_topic = lambda topic: cluster.list_topics(topic, timeout=5)  # type: ignore[method-assign]
+    return made
 
 
 MEMORY = "memory"
+KAFKA = pytest.param("kafka", marks=pytest.mark.engines)
 RABBITMQ = pytest.param("rabbitmq", marks=pytest.mark.engines("rabbitmq-server"))
 
 
@@ -77,13 +87,13 @@ def queues(request: pytest.FixtureRequest) -> Bench:
     return bench(request.param, request)
 
 
-@pytest.fixture(scope="session", params=[MEMORY])
+@pytest.fixture(scope="session", params=[MEMORY, KAFKA])
 def topics(request: pytest.FixtureRequest) -> Bench:
     """Each engine that has topics."""
     return bench(request.param, request)
 
 
-@pytest.fixture(scope="session", params=[MEMORY, RABBITMQ])
+@pytest.fixture(scope="session", params=[MEMORY, KAFKA, RABBITMQ])
 def any_engine(request: pytest.FixtureRequest) -> Bench:
     """Each engine."""
     return bench(request.param, request)
@@ -109,6 +119,20 @@ def rabbitmq(
 @pytest.fixture(scope="session")
 def rabbitmq_url(rabbitmq: RabbitMQ) -> str:
     return rabbitmq.url
+
+
+@pytest.fixture(scope="session")
+def kafka_cluster() -> Any:
+    """librdkafka's mock cluster: one broker in this process that speaks Kafka's protocol on a port."""
+    from confluent_kafka import Producer
+
+    return Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "mock", "log_level": 2})
+
+
+@pytest.fixture(scope="session")
+def kafka_url(kafka_cluster: Any) -> str:
+    [broker] = kafka_cluster.list_topics(timeout=10).brokers.values()
+    return f"kafka://{broker.host}:{broker.port}"
 
 
 def _servers(item: pytest.Item) -> tuple[object, ...]:

@@ -75,6 +75,23 @@ async def _sequence(broker, bench):
     await topic.append("ada", 1, partition=0, producer=await topic.new_producer(), sequence=0)
 
 
+async def _consumer(broker, bench, **settings):
+    topic = await broker.create_topic(bench.topic_name("orders"), partitions=4)
+    return topic.consumer(bench.name("billing"), member="ada", session_timeout=2.5, **settings)
+
+
+async def _generation(broker, bench):
+    async with await _consumer(broker, bench) as consumer:
+        while not consumer.positions:
+            await consumer.poll(wait=0.5)
+        assert consumer.generation == 1
+
+
+async def _sticky(broker, bench):
+    async with await _consumer(broker, bench, assignor="sticky") as consumer:
+        await consumer.poll(wait=0.5)
+
+
 async def _retention_records(broker, bench):
     await broker.create_topic(bench.name("orders"), partitions=4, retention_records=100)
 
@@ -97,6 +114,8 @@ USES = {
     Capability.REDRIVE: _redrive,
     Capability.TOPICS: _topic,
     Capability.SEQUENCE: _sequence,
+    Capability.GENERATION: _generation,
+    Capability.STICKY: _sticky,
     Capability.RETENTION_RECORDS: _retention_records,
     Capability.PUBLISH: _publish,
 }
@@ -152,7 +171,7 @@ def test_importing_minibroker_imports_no_engines_library():
     assert found.stdout.strip() == "[]"
 
 
-LIBRARIES = {"amqp://127.0.0.1": "aio_pika"}
+LIBRARIES = {"amqp://127.0.0.1": "aio_pika", "kafka://127.0.0.1": "confluent_kafka"}
 
 
 @pytest.mark.parametrize("url", list(LIBRARIES))
