@@ -92,6 +92,7 @@ class Broker:
             self._queues[name] = self._made(name, known.settings)
             self._queues[name].restore(known)
         self.logs = LogBroker(clock=self.now, observer=self._observer)
+        self._recovered = self.journal is not None  # and no alarm is set for what it brought back
         if self.journal is not None:
             self.journal.holds(sum(queue.depth for queue in self._queues.values()))
 
@@ -100,6 +101,7 @@ class Broker:
         self._alarm.stop()
         self.logs.close()
         self._remember()
+        self._settle_all()
         if self._observer is not None:
             self._observer("storage_failed")
 
@@ -263,6 +265,7 @@ class Broker:
         """Lease up to `max_messages`; if none is ready, wait up to `wait` seconds for the first one."""
 
         def attempt() -> list[Lease]:
+            it = self._open(queue)  # at each attempt: after a failed write it is another object
             try:
                 return it.receive(
                     now=self.now(),
@@ -273,8 +276,10 @@ class Broker:
             finally:
                 self._settle(it)
 
-        it = self._open(queue)
+        self._find(queue)
         wait = seconds("wait", wait)
+        if self._recovered:
+            self._settle_all()
         line = self._lines.setdefault(queue, WaitingLine())
         return await line.first(attempt, wait=0.0 if self._closed else wait)
 
@@ -355,6 +360,11 @@ class Broker:
                 line.wake(touched.ready)
             touched = touched.dead_letter_queue
 
+    def _settle_all(self) -> None:
+        self._recovered = False
+        for queue in self._queues.values():
+            self._settle(queue)
+
     def _sweep(self) -> None:
         """The alarm rang: let every queue do what is due."""
         now = self.now()
@@ -362,8 +372,7 @@ class Broker:
             for queue in self._queues.values():
                 queue.advance(now)
         finally:
-            for queue in self._queues.values():
-                self._settle(queue)
+            self._settle_all()
 
     # -- names ------------------------------------------------------------------------------------------
 

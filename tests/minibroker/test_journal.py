@@ -222,6 +222,42 @@ def test_a_fact_that_cannot_be_written_at_all_is_an_error_and_not_the_end_of_the
     assert virtually(scenario()) == (1, 1)
 
 
+def test_a_consumer_that_waits_while_the_disk_is_full_gets_what_comes_after(virtually):
+    async def scenario():
+        disk = Memory()
+        broker = Broker(clock=asyncio.get_running_loop().time, storage=disk)
+        queue = broker.create_queue("q")
+        await broker.written()
+        waiting = asyncio.ensure_future(queue.receive(wait=20))
+        await asyncio.sleep(1)
+        disk.full = True
+        with pytest.raises(StorageFailed):
+            await queue.send("refused")
+        with pytest.raises(StorageFailed):
+            await waiting  # it was woken for a message that is no more: it is told so
+        waiting = asyncio.ensure_future(queue.receive(wait=20))
+        disk.full = False
+        await asyncio.sleep(1)
+        await queue.send("kept")
+        return [delivery.body for delivery in await waiting]
+
+    assert virtually(scenario()) == ["kept"]
+
+
+def test_what_fell_due_while_the_broker_was_away_happens_though_nobody_asks_for_it(virtually):
+    async def scenario():
+        loop, disk = asyncio.get_running_loop(), Memory()
+        settings = {"visibility_timeout": 5, "max_receive_count": 1, "dead_letter_queue": "dead"}
+        queue = Broker(clock=loop.time, storage=disk).create_queue("q", **settings)
+        await queue.send("poison")
+        await queue.receive()
+        again = Broker(clock=loop.time, storage=Memory(disk.data))
+        [delivery] = await again.queue("dead").receive(wait=20)
+        return delivery.body, loop.time()
+
+    assert virtually(scenario()) == ("poison", 5.0)
+
+
 # ---------------------------------------------------------------- compaction
 
 
