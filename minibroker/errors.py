@@ -198,6 +198,8 @@ class NoAnswer(BrokerError, TimeoutError):
     definite = False
 
 
+TRY_AGAIN = (BrokerUnreachable, NoAnswer, BrokerFault, StorageFailed)  # it may be over the next time
+
 _BY_CODE: dict[str, type[BrokerError]] = {
     error.code: error
     for error in (

@@ -12,7 +12,7 @@ Source    Kafka documentation, KafkaConsumer, "Storing Offsets Outside Kafka".
 
 import asyncio
 
-from minibroker.errors import BrokerFault, BrokerUnreachable, FencedMember, NoAnswer, StaleGeneration
+from minibroker.errors import TRY_AGAIN, FencedMember, StaleGeneration
 from minibroker.log_client import TopicConsumer
 from services.events.projection import OutOfStep, Projection
 from services.node import Node
@@ -50,7 +50,7 @@ async def follow(
                 await consumer.commit()
         except (FencedMember, StaleGeneration):
             pass  # the view is right; the next poll joins the group again
-        except (BrokerUnreachable, NoAnswer, BrokerFault):
+        except TRY_AGAIN:
             generation = None  # whatever happened meanwhile, begin from the view
             await asyncio.sleep(rest)
 

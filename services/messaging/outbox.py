@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from minibroker.client import Queue
-from minibroker.errors import BrokerFault, BrokerUnreachable, NoAnswer, QueueFull
+from minibroker.errors import TRY_AGAIN, QueueFull
 from minibroker.log_client import Topic
 from services.node import Database, Node
 
@@ -126,7 +126,7 @@ async def relay(
         for entry in entries:
             try:
                 await publish(entry)
-            except (BrokerUnreachable, NoAnswer, BrokerFault, QueueFull) as error:
+            except (*TRY_AGAIN, QueueFull) as error:
                 node.record("unpublished", event=entry.event_id, key=entry.key, error=error.code)
                 await asyncio.sleep(rest)
                 break

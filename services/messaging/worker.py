@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from minibroker.client import Delivery, Queue
-from minibroker.errors import BrokerUnreachable, NoAnswer
+from minibroker.errors import TRY_AGAIN
 from services.node import Node
 
 Handler = Callable[[Delivery], Awaitable[None]]
@@ -25,7 +25,7 @@ async def work(node: Node, queue: Queue, handle: Handler, *, wait: float = 20.0,
     while True:
         try:
             deliveries = await queue.receive(max_messages=1, wait=wait)
-        except (BrokerUnreachable, NoAnswer):
+        except TRY_AGAIN:
             await asyncio.sleep(rest)
             continue
         for delivery in deliveries:

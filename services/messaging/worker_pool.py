@@ -13,7 +13,7 @@ Source    Kubernetes documentation, "Pod Lifecycle", "Termination of Pods": 30 s
 import asyncio
 
 from minibroker.client import Queue
-from minibroker.errors import BrokerUnreachable, NoAnswer
+from minibroker.errors import TRY_AGAIN
 from services.messaging.worker import Handler, attend
 from services.node import Node
 
@@ -65,7 +65,7 @@ class WorkerPool:
         """Stop as said above; returns how many handlers had to be cancelled after `timeout` seconds."""
         try:
             await self._consumer.stop(timeout=0)
-        except (BrokerUnreachable, NoAnswer):
+        except TRY_AGAIN:
             pass  # what could not be given back comes again when its lease is over
         if not self._tasks:
             return 0
@@ -80,5 +80,5 @@ class WorkerPool:
                 async for delivery in self._consumer:
                     await attend(self._node, delivery, self._handle)
                 return  # stopped
-            except (BrokerUnreachable, NoAnswer):
+            except TRY_AGAIN:
                 await asyncio.sleep(self._rest)
