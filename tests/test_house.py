@@ -25,7 +25,7 @@ from tests.repository import NOTEBOOKS, PACKAGES, ROOT, committed, imports, name
 MAY_IMPORT = {
     "minibroker": set(),
     "minibroker/__main__.py": {"uvicorn"},
-    "minibroker/engines": {"aio_pika", "aiokafka", "confluent_kafka"},
+    "minibroker/engines": {"aio_pika", "aiomqtt", "confluent_kafka"},
     "services": {
         *("minibroker", "fastapi", "pydantic", "httpx", "grpc", "google"),
         *("opentelemetry", "cryptography"),

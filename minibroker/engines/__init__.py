@@ -5,6 +5,7 @@ engine           what connect() gives
 memory           minibroker itself
 rabbitmq         queues on RabbitMQ; rabbitmq_channels, rabbitmq_messages: what is below
 kafka            topics on Kafka; kafka_settings, _capabilities, _records, _log, _consumer: what is below
+mqtt             publish and subscribe on any MQTT broker
 connect          the url says which
 """
 

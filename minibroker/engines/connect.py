@@ -22,8 +22,10 @@ def connect(url: str) -> Engine:
     | url                              | engine                                                         |
     |----------------------------------|----------------------------------------------------------------|
     | `memory:`                        | minibroker, in this process; gone at the end                   |
+    | `file:./data`                    | the same, durable: it knows again what that folder's journal says |
     | `amqp://user:password@host:5672` | RabbitMQ; `amqps:` over TLS                                    |
     | `kafka://host:9092`              | Kafka; more hosts after commas                                 |
+    | `mqtt://user:password@host:1883` | any MQTT 5 broker, to publish and subscribe; `mqtts:` over TLS |
 
     InvalidArgument for any other url; EngineMissing, with what to install, if its library is not here.
     """
@@ -44,6 +46,13 @@ def _memory(url: str) -> Engine:
     return Memory()
 
 
+def _file(url: str) -> Engine:
+    path = url.removeprefix("file:")
+    if not path:
+        raise InvalidArgument("file: needs a folder, as in file:./data")
+    return Memory(path)
+
+
 def _rabbitmq(url: str) -> Engine:
     from minibroker.engines.rabbitmq import RabbitMQ
 
@@ -56,9 +65,18 @@ def _kafka(url: str) -> Engine:
     return Kafka(url)
 
 
+def _mqtt(url: str) -> Engine:
+    from minibroker.engines.mqtt import Mqtt
+
+    return Mqtt(url)
+
+
 ENGINES: dict[str, Callable[[str], Engine]] = {
     "memory": _memory,
+    "file": _file,
     "amqp": _rabbitmq,
     "amqps": _rabbitmq,
     "kafka": _kafka,
+    "mqtt": _mqtt,
+    "mqtts": _mqtt,
 }

@@ -64,7 +64,7 @@ class Engine:
     async def publish(self, subject: str, body: Any, *, retain: bool = False) -> None:
         """Send `body` (a JSON value) to all that are subscribed by a filter that fits `subject`.
 
-        retain: keep it, as the last word on that subject, for those who come later.
+        retain: keep it, as the last word on that subject, for those who come later (None: forget it).
         """
         raise self.capabilities.unsupported(Capability.PUBLISH)
 

@@ -1,7 +1,7 @@
 """minibroker itself as an engine: what the others are measured against.
 
 Idea      The broker of this process behind the names of engine.py. Its clock is the event loop's,
-          so that it can be put on a virtual one.
+          so that it can be put on a virtual one; that of a durable broker the wall's.
 Not here  All that it does: broker.py.
 """
 
@@ -22,12 +22,16 @@ _NOT_YET = Lack(
 
 
 class Memory(Engine):
-    """A new, empty Broker for each `async with`; it is gone afterwards."""
+    """A Broker for each `async with`: new and empty, and gone afterwards; or that of the folder `path`."""
 
     capabilities: ClassVar[Capabilities] = Capabilities("minibroker", {Capability.PUBLISH: _NOT_YET})
 
+    def __init__(self, path: str | None = None) -> None:
+        self._path = path
+
     async def __aenter__(self) -> Self:
-        self.broker = Broker(clock=asyncio.get_running_loop().time)
+        clock = asyncio.get_running_loop().time if self._path is None else None
+        self.broker = Broker(clock=clock, path=self._path)
         return self
 
     async def __aexit__(
@@ -36,7 +40,9 @@ class Memory(Engine):
         self.broker.close()
 
     async def create_queue(self, name: str, **settings: Any) -> Queue:
-        return self.broker.create_queue(name, **settings)
+        queue = self.broker.create_queue(name, **settings)
+        await self.broker.written()
+        return queue
 
     def queue(self, name: str, *, consumer: str = "") -> Queue:
         return self.broker.queue(name, consumer=consumer)

@@ -8,15 +8,18 @@ Idea      A test is a scenario that gets a broker and says what must be true of 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
 
 import pytest
 
 from minibroker.engines import Capabilities, Engine, connect
+from minibroker.mqtt.listener import Listener
+from minibroker.mqtt.server import Server
 from tests.minibroker.conftest import JumpingLoop
-from tests.minibroker.engines.servers import RabbitMQ
+from tests.minibroker.engines.servers import RabbitMQ, mosquitto
 
 PATIENCE = 40.0  # seconds for one scenario
 NUMBERS = count(1)
@@ -36,6 +39,11 @@ class Bench:
     def capabilities(self) -> Capabilities:
         return connect(self.url).capabilities
 
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        """The url, while somebody listens there."""
+        yield self.url
+
     def name(self, word: str) -> str:
         """A name that no test had before."""
         return f"{word}-{next(NUMBERS)}"
@@ -53,16 +61,30 @@ class Bench:
         """What `scenario(broker)` returns, on a connection of its own."""
 
         async def connected() -> Any:
-            async with asyncio.timeout(PATIENCE), connect(self.url) as broker:
+            async with asyncio.timeout(PATIENCE), self.serving() as url, connect(url) as broker:
                 return await scenario(broker)
 
         with asyncio.Runner(loop_factory=self._loop_factory) as runner:
             return runner.run(connected())
 
 
+class OwnListener(Bench):
+    """minibroker's MQTT listener, in the loop of the scenario."""
+
+    def __init__(self) -> None:
+        super().__init__("minibroker-mqtt", "mqtt://127.0.0.1", moment=0.3)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        async with Listener(Server(asyncio.get_running_loop().time)) as listener:
+            yield f"mqtt://127.0.0.1:{listener.port}"
+
+
 def bench(name: str, request: pytest.FixtureRequest) -> Bench:
     if name == "memory":
         return Bench("memory", "memory:", moment=1.0, loop_factory=JumpingLoop)
+    if name == "minibroker-mqtt":
+        return OwnListener()
     made = Bench(name, request.getfixturevalue(f"{name}_url"), moment=0.3)
     if name == "kafka":
         cluster = request.getfixturevalue("kafka_cluster")
@@ -71,6 +93,8 @@ def bench(name: str, request: pytest.FixtureRequest) -> Bench:
 
 
 MEMORY = "memory"
+OWN_MQTT = "minibroker-mqtt"
+MOSQUITTO = pytest.param("mosquitto", marks=pytest.mark.engines("mosquitto"))
 KAFKA = pytest.param("kafka", marks=pytest.mark.engines)
 RABBITMQ = pytest.param("rabbitmq", marks=pytest.mark.engines("rabbitmq-server"))
 
@@ -93,7 +117,13 @@ def topics(request: pytest.FixtureRequest) -> Bench:
     return bench(request.param, request)
 
 
-@pytest.fixture(scope="session", params=[MEMORY, KAFKA, RABBITMQ])
+@pytest.fixture(scope="session", params=[OWN_MQTT, MOSQUITTO])
+def subjects(request: pytest.FixtureRequest) -> Bench:
+    """Each engine that publishes to subjects."""
+    return bench(request.param, request)
+
+
+@pytest.fixture(scope="session", params=[MEMORY, KAFKA, OWN_MQTT, RABBITMQ])
 def any_engine(request: pytest.FixtureRequest) -> Bench:
     """Each engine."""
     return bench(request.param, request)
@@ -133,6 +163,13 @@ def kafka_cluster() -> Any:
 def kafka_url(kafka_cluster: Any) -> str:
     [broker] = kafka_cluster.list_topics(timeout=10).brokers.values()
     return f"kafka://{broker.host}:{broker.port}"
+
+
+@pytest.fixture(scope="session")
+def mosquitto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = mosquitto(tmp_path_factory.mktemp("mosquitto"))
+    yield f"mqtt://127.0.0.1:{server.port}"
+    server.stop()
 
 
 def _servers(item: pytest.Item) -> tuple[object, ...]:

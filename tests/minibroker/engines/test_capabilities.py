@@ -171,7 +171,11 @@ def test_importing_minibroker_imports_no_engines_library():
     assert found.stdout.strip() == "[]"
 
 
-LIBRARIES = {"amqp://127.0.0.1": "aio_pika", "kafka://127.0.0.1": "confluent_kafka"}
+LIBRARIES = {
+    "amqp://127.0.0.1": "aio_pika",
+    "kafka://127.0.0.1": "confluent_kafka",
+    "mqtt://127.0.0.1": "aiomqtt",
+}
 
 
 @pytest.mark.parametrize("url", list(LIBRARIES))
