@@ -1,10 +1,13 @@
 """Pictures of a run: pure functions of its history, each with its text twin."""
 
+from classroom.pictures.availability_curve import availability_curve
+from classroom.pictures.blocked_time import blocked_time
 from classroom.pictures.breaker_strip import breaker_strip
 from classroom.pictures.call_tree import call_tree
 from classroom.pictures.crash_strip import crash_strip
 from classroom.pictures.curves import curves
 from classroom.pictures.dead_letters import dead_letters
+from classroom.pictures.deployments import deployments
 from classroom.pictures.goodput import goodput
 from classroom.pictures.histograms import histograms
 from classroom.pictures.phase_map import phase_map
@@ -15,16 +18,20 @@ from classroom.pictures.states import states
 from classroom.pictures.story import story
 from classroom.pictures.table import Table, table
 from classroom.pictures.timeline import timeline
+from classroom.pictures.uptime import uptime
 from classroom.pictures.wasted_work import wasted_work
 
 __all__ = [
     "Picture",
     "Table",
+    "availability_curve",
+    "blocked_time",
     "breaker_strip",
     "call_tree",
     "crash_strip",
     "curves",
     "dead_letters",
+    "deployments",
     "goodput",
     "histograms",
     "phase_map",
@@ -34,5 +41,6 @@ __all__ = [
     "story",
     "table",
     "timeline",
+    "uptime",
     "wasted_work",
 ]
