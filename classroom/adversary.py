@@ -31,12 +31,7 @@ SWEEP_RUNS = 100
 SEARCH_RUNS = 50
 SHRINK_RUNS = 60
 TALK = {"request", "arrive", "reply", "answer", "timeout"}  # kinds that change nothing by themselves
-POLLS = (
-    "/receive",
-    "/fetch",
-    "/sync",
-    "/heartbeat",
-)  # by which a consumer asks whether there is anything to do
+POLLS = ("/receive", "/fetch", "/sync", "/heartbeat")  # a consumer asks what there is to do
 MOST_STEPS = 20_000  # of one run; a lively one of an exercise takes about 2,000
 PAUSE = 40.0  # seconds of the sweep's pauses: longer than a lease
 

@@ -14,9 +14,11 @@ from classroom.pictures.phase_map import phase_map
 from classroom.pictures.picture import Picture
 from classroom.pictures.remedies import remedies
 from classroom.pictures.sequence import sequence
+from classroom.pictures.staleness_band import staleness_band
 from classroom.pictures.states import states
 from classroom.pictures.story import story
 from classroom.pictures.table import Table, table
+from classroom.pictures.throughput import throughput
 from classroom.pictures.timeline import timeline
 from classroom.pictures.uptime import uptime
 from classroom.pictures.wasted_work import wasted_work
@@ -37,9 +39,11 @@ __all__ = [
     "phase_map",
     "remedies",
     "sequence",
+    "staleness_band",
     "states",
     "story",
     "table",
+    "throughput",
     "timeline",
     "uptime",
     "wasted_work",
