@@ -32,7 +32,6 @@ class Capability(StrEnum):
 
     TOPICS = "topics"  # a log: records stay, readers have offsets
     SEQUENCE = "sequence"  # appends that the caller numbers
-    GENERATION = "generation"  # of a group, as a fence for what its members write elsewhere
     STICKY = "sticky"  # an assignor
     RETENTION_RECORDS = "retention_records"  # a partition that keeps so many records at most
 
@@ -59,7 +58,6 @@ PART_OF = {
     **dict.fromkeys(
         (
             Capability.SEQUENCE,
-            Capability.GENERATION,
             Capability.STICKY,
             Capability.RETENTION_RECORDS,
         ),

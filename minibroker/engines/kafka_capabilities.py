@@ -15,10 +15,6 @@ CAPABILITIES = Capabilities(
             "append without; the client's own retries are written once, and yours carry a key that the "
             "reader knows again",
         ),
-        Capability.GENERATION: Lack(
-            "this client keeps the group's generation to itself",
-            "as a fence for a sink, the offset: refuse an effect whose offset is not above the last",
-        ),
         Capability.STICKY: Lack(
             "this client's only sticky assignor is the cooperative one, which rebalances by another protocol",
             "range or round_robin",

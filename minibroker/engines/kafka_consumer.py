@@ -11,6 +11,7 @@ Source    confluent-kafka's API reference, AIOConsumer; KIP-62.
 """
 
 import asyncio
+import struct
 from typing import Any
 
 from confluent_kafka import TopicPartition
@@ -22,9 +23,18 @@ from minibroker.engines.kafka_capabilities import CAPABILITIES
 from minibroker.engines.kafka_log import KafkaLog
 from minibroker.engines.kafka_records import consume, record_of
 from minibroker.engines.kafka_settings import CONSUMER, of_group, translated
-from minibroker.errors import BrokerError, FencedMember, InvalidArgument, OffsetOutOfRange, StaleGeneration
+from minibroker.errors import (
+    BrokerError,
+    BrokerFault,
+    FencedMember,
+    InvalidArgument,
+    OffsetOutOfRange,
+    StaleGeneration,
+)
 from minibroker.log_client import Topic, TopicConsumer
 from minibroker.record import Record
+
+_MARK = b"CGMDv2:"
 
 
 class KafkaTopic(Topic):
@@ -59,6 +69,7 @@ class KafkaConsumer(TopicConsumer):
         self.topic = topic
         self.group = topic_name(group)
         self.member = member
+        self.generation = None
         self.positions = {}
         self._start = start
         self._options = of_group(
@@ -71,13 +82,6 @@ class KafkaConsumer(TopicConsumer):
         self._kafka: AIOConsumer | None = None
         self._moved: set[int] = set()  # partitions whose position is not where Kafka's client would go on
         self._trouble: BrokerError | None = None  # in a callback, to be told by the next poll
-
-    @property
-    def generation(self) -> int | None:  # type: ignore[override]  # there is nothing to set it to
-        """None while it is no member; else Unsupported: this client does not tell it."""
-        if not self.positions:
-            return None
-        raise CAPABILITIES.unsupported(Capability.GENERATION)
 
     async def poll(self, *, max_records: int = 500, wait: float = 1.0) -> list[Record]:
         whole_number("max_records", max_records, at_least=1)
@@ -132,7 +136,7 @@ class KafkaConsumer(TopicConsumer):
         if kafka is not None:
             with translated(f"leave {self.group!r}"):
                 await kafka.close()
-        self.positions = {}
+        self.generation, self.positions = None, {}
 
     # -- membership ------------------------------------------------------------------------------------
 
@@ -151,12 +155,13 @@ class KafkaConsumer(TopicConsumer):
             with translated(f"begin as {self.group!r}"):
                 found = await kafka.committed(partitions)
                 self.positions = {p.partition: await self._begin(kafka, p) for p in found}
+                self.generation = generation_of(await kafka.consumer_group_metadata())
         except BrokerError as error:
             self._trouble = error
         await kafka.assign([TopicPartition(self.topic.name, p, at) for p, at in self.positions.items()])
 
     async def _revoked(self, kafka: AIOConsumer, partitions: list[TopicPartition]) -> None:
-        self.positions = {}
+        self.generation, self.positions = None, {}
         await kafka.unassign()
 
     async def _begin(self, kafka: AIOConsumer, committed: TopicPartition) -> int:
@@ -175,3 +180,14 @@ class KafkaConsumer(TopicConsumer):
             earliest=earliest,
             latest=latest,
         )
+
+
+def generation_of(metadata: bytes) -> int:
+    """The group's generation, out of what librdkafka hands to transactions.
+
+    It has no name for it in Python; it is the number behind the mark CGMDv2 (rdkafka_cgrp.c).
+    """
+    if not metadata.startswith(_MARK):
+        raise BrokerFault(f"this librdkafka writes a group's metadata in another form: {metadata[:40]!r}")
+    [generation] = struct.unpack_from("<i", metadata, len(_MARK))
+    return int(generation)

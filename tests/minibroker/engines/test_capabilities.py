@@ -80,13 +80,6 @@ async def _consumer(broker, bench, **settings):
     return topic.consumer(bench.name("billing"), member="ada", session_timeout=2.5, **settings)
 
 
-async def _generation(broker, bench):
-    async with await _consumer(broker, bench) as consumer:
-        while not consumer.positions:
-            await consumer.poll(wait=0.5)
-        assert consumer.generation == 1
-
-
 async def _sticky(broker, bench):
     async with await _consumer(broker, bench, assignor="sticky") as consumer:
         await consumer.poll(wait=0.5)
@@ -114,7 +107,6 @@ USES = {
     Capability.REDRIVE: _redrive,
     Capability.TOPICS: _topic,
     Capability.SEQUENCE: _sequence,
-    Capability.GENERATION: _generation,
     Capability.STICKY: _sticky,
     Capability.RETENTION_RECORDS: _retention_records,
     Capability.PUBLISH: _publish,

@@ -283,10 +283,12 @@ def test_two_members_share_the_partitions_by_range_and_one_takes_over_when_the_o
         async with one:
             while len(one.positions) < 4:
                 await one.poll(wait=0.1)
+            alone = one.generation
             async with two:
                 while not (len(one.positions) == len(two.positions) == 2):
                     await asyncio.gather(one.poll(wait=0.1), two.poll(wait=0.1))
                 owned = sorted([sorted(one.positions), sorted(two.positions)])
+                assert one.generation == two.generation > alone
                 await fill(orders, 20)
                 seen = await polled(one, 1) + await polled(two, 1)
                 while len(seen) < 20:
