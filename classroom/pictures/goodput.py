@@ -80,13 +80,18 @@ def finding(run: Storm) -> str:
     stall = run.stall[1] - run.stall[0]
     if run.recovered_after is not None:
         return f"A stall of {stall:g} s: the shop is back {run.recovered_after} s after it"
-    late = max(run.judged_until - 20, 0), run.judged_until
+    late = _late(run)
     good, asked = run.rate(run.goodput, *late), run.rate(run.demand, *late)
     since = late[1] - run.stall[1]
     return (
         f"{since:.0f} s after a stall of {stall:g} s: {asked:.0f} requests a second, "
         f"{run.rate(run.offered, *late):.0f} tries a second, {good:.0f} successes"
     )
+
+
+def _late(run: Storm) -> tuple[float, float]:
+    """The last 20 s of a run, or what there is of them after the stall."""
+    return max(run.lasts - 20, min(run.stall[1], run.lasts - 1)), run.lasts
 
 
 def fate(run: Storm) -> str:
@@ -155,7 +160,7 @@ def table(runs: Mapping[str, Storm]) -> str:
     head = ("goodput before", "offered at the end", "goodput at the end", "served in vain", "back after")
     rows = ["  ".join(["run".ljust(width), *(name.rjust(len(name)) for name in head)])]
     for name, run in runs.items():
-        late = max(run.judged_until - 20, 0), run.judged_until
+        late = _late(run)
         back = "never" if run.recovered_after is None else f"{run.recovered_after} s"
         early = max(int(run.stall[0]) - 11, 0), max(int(run.stall[0]) - 1, 1)
         figures = (
