@@ -296,7 +296,7 @@ def made(policy: Policy, clients: int, *, rng: Random, clock: Callable[[], float
 
 @contextmanager
 def _no_collector() -> Iterator[None]:
-    """A run makes no cycles, and the collector would walk its long line again and again: a fifth of the time."""
+    """A run makes no cycles, and walking its long line again and again takes a fifth of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -101,7 +101,7 @@ def test_no_letters_stand_on_others_or_leave_the_paper(name: str) -> None:
 
 def test_the_title_says_that_the_shop_is_down_and_what_it_is_busy_with() -> None:
     assert goodput(run_of("at once")).title == (
-        "37 s after a stall of 3 s: 8 requests a second, 32 tries a second, 0 successes"
+        "47 s after a stall of 3 s: 8 requests a second, 32 tries a second, 0 successes"
     )
 
 
