@@ -27,6 +27,7 @@ def availability_curve(
     each: float,
     title: str | None = None,
     prediction: object = _UNASKED,
+    label: str = "your prediction",
     at: int = 4,
 ) -> Picture:
     """Draw what was measured beside the product.
@@ -92,7 +93,7 @@ def availability_curve(
     body += marks
     said = ""
     if prediction is not _UNASKED:
-        said = "no prediction made" if guess is None else f"your prediction: {prediction:g} min"
+        said = "no prediction made" if guess is None else f"{label}: {prediction:g} min"
         if guess is not None:
             x, y = place(at, guess)
             body.append(shape("diamond", x, y, 7, fill="ink"))
