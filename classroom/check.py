@@ -99,7 +99,7 @@ class Verdict:
         others = {0: "", 1: "One more promise is broken; mend this one first."}
         parts = [
             ("What happened", found.violation.message),
-            ("The story", "\n".join(_story(found))),
+            ("The story", "\n".join(_story(self.exercise, found))),
             ("Where to look", promise.where),
             ("See it again", self.replay_line),
             ("A hint", f"python -m classroom hint {self.exercise.number}"),
@@ -146,9 +146,7 @@ class Verdict:
                 body = f"<p>{html.escape(text)}</p>"
             parts.append(f'<p style="margin-bottom:0"><b>{heading}</b></p>{body}')
         if self.run is not None:
-            from classroom.pictures import sequence
-
-            parts.insert(2, sequence(self.run).html())
+            parts.insert(2, _picture(self.exercise, self.run).html())
         return "".join(parts)
 
 
@@ -163,10 +161,10 @@ def check(number: str, *answers: Callable[..., Any], seed: int = 0) -> None:
     """
     started = time.perf_counter()
     exercise = exercises.load(number)
-    named = _named(exercise, answers)
+    given = named(exercise, answers)
     progress = _Progress(exercise)
     try:
-        verdict = judge(exercise, named, seed=seed, progress=progress.tell)
+        verdict = judge(exercise, given, seed=seed, progress=progress.tell)
     finally:
         progress.end()
     from classroom.grading import verdicts
@@ -224,14 +222,14 @@ def replay(
 ) -> Run:
     """Make one run of an attack again, to look at it: .sequence(), .table(), .timeline(), .replay()."""
     exercise = exercises.load(number)
-    by_name: dict[str, Attack] = {each.name: each for each in exercise.attacks(_named(exercise, answers))}
+    by_name: dict[str, Attack] = {each.name: each for each in exercise.attacks(named(exercise, answers))}
     if attack not in by_name:
         raise LookupError(f"no attack {attack!r} in exercise {number}; there are: {', '.join(by_name)}")
     return by_name[attack].run(*faults, seed=seed)
 
 
-def _named(exercise: Exercise, answers: tuple[Callable[..., Any], ...]) -> Answers:
-    """The answers by name; refuses what cannot be called as the exercise calls it."""
+def named(exercise: Exercise, answers: tuple[Callable[..., Any], ...]) -> Answers:
+    """The answers by name. Raises TypeError for what cannot be called as the exercise calls it."""
     wanted = ", ".join(exercise.answers)
     if len(answers) != len(exercise.answers):
         raise TypeError(
@@ -242,21 +240,43 @@ def _named(exercise: Exercise, answers: tuple[Callable[..., Any], ...]) -> Answe
         parameters = exercise.signatures[name]
         if not callable(answer):
             raise TypeError(f"{name} is a function of ({parameters}); a {type(answer).__name__} came")
-        if not inspect.iscoroutinefunction(answer):
+        awaited = name not in exercise.plain
+        if awaited and not inspect.iscoroutinefunction(answer):
             raise TypeError(
                 f"{name} awaits what it calls, so it begins with `async def {name}({parameters})`"
             )
+        if not awaited and inspect.iscoroutinefunction(answer):
+            raise TypeError(f"{name} is called and not awaited, so it begins without `async`")
         try:
-            inspect.signature(answer).bind(*parameters.split(", "))
+            _bind(answer, parameters)
         except TypeError as error:
             raise TypeError(f"{name} is called with ({parameters}); yours cannot be: {error}") from None
     return dict(zip(exercise.answers, answers, strict=True))
 
 
-def _story(found: Counterexample) -> list[str]:
+def _bind(answer: Callable[..., Any], parameters: str) -> None:
+    """Raises TypeError if it cannot be called with these: see Exercise.signatures."""
+    signature = inspect.signature(answer)
+    positional, _, keywords = (part.strip(" ,") for part in parameters.partition("*"))
+    given = [word for word in keywords.split(", ") if word]
+    asked = [word.strip("[]") for word in given if word[0] != "[" or word.strip("[]") in signature.parameters]
+    signature.bind(*positional.split(", ") if positional else (), **dict.fromkeys(asked))
+
+
+def _story(exercise: Exercise, found: Counterexample) -> list[str]:
+    if exercise.story is not None:
+        return exercise.story(found.run, found.violation)
     from classroom.pictures import story
 
     return story(found.run, about=found.violation.about)
+
+
+def _picture(exercise: Exercise, run: Run) -> Any:
+    if exercise.picture is not None:
+        return exercise.picture(run)
+    from classroom.pictures import sequence
+
+    return sequence(run)
 
 
 def _short(verdict: Verdict) -> str:

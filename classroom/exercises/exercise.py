@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from classroom.adversary import Attack
+from classroom.checks import Violation
+from classroom.world.run import Run
 
 Answers = Mapping[str, Callable[..., Any]]
 
@@ -22,9 +24,13 @@ class Promise:
 class Exercise:
     """number: "08"; answers: the names of its answer cells, in the order in which check() takes them.
 
-    signatures: for each answer its parameters, as in "delivery, db, card".
+    signatures: for each answer its parameters, as in "delivery, db, card" or "order, *, stock, [clock]"; what
+             stands in brackets is handed in if it is asked for.
     attacks: from the answers to the attacks on them; each violation names one of the promises.
     hints:   three rungs: a question, a place to look, the next step in words. Never code.
+    plain:   answers that are called and not awaited: functions, or classes.
+    picture: of the run that broke a promise, with a method html(); None draws who said what to whom.
+    story:   of that run, a sentence a line; None tells it from the history.
     """
 
     number: str
@@ -34,3 +40,6 @@ class Exercise:
     promises: tuple[Promise, ...]
     attacks: Callable[[Answers], tuple[Attack, ...]]
     hints: tuple[str, str, str]
+    plain: tuple[str, ...] = ()
+    picture: Callable[[Run], Any] | None = None
+    story: Callable[[Run, Violation], list[str]] | None = None

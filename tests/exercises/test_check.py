@@ -1,12 +1,13 @@
 """check: what it takes, what it says, and that a plan found by a search is shrunk."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from classroom import Crash, PromiseBroken, Unfinished, check, exercises, replay, sweep
 from classroom.adversary import SHRINK_RUNS, SWEEP_RUNS, Attack, Counterexample, find_attacks
-from classroom.check import judge
+from classroom.check import judge, named
 from classroom.checks import (
     Violation,
     came_to_its_end,
@@ -32,7 +33,7 @@ async def record_charge(db: Any, message: Any) -> None:
     raise NotImplementedError("your turn: record_charge")
 
 
-def test_an_unknown_exercise_is_named_with_those_that_exist() -> None:
+def test_an_unknown_exercise_isnamed_with_those_that_exist() -> None:
     with pytest.raises(LookupError, match=r"no exercise '99'; there are: .*08"):
         check("99", handle)
 
@@ -54,6 +55,46 @@ def test_an_answer_with_other_parameters_is_told_which_it_is_called_with() -> No
 
     with pytest.raises(TypeError, match=r"called with \(delivery, db, card\)"):
         check("08", short, record_charge)
+
+
+def an_exercise(signature: str) -> Any:
+    one = exercises.load("08")
+    return replace(one, number="08", answers=("answer",), signatures={"answer": signature}, plain=("answer",))
+
+
+@pytest.mark.parametrize(
+    ("signature", "answer"),
+    [
+        ("a, b", lambda a, b: None),
+        ("a, *, b, c", lambda a, *, b, c: None),
+        ("*, rng", lambda *, rng: None),
+        ("*, rng, [clock]", lambda *, rng: None),
+        ("*, rng, [clock]", lambda *, rng, clock: None),
+        ("*, rng", lambda **anything: None),
+    ],
+)
+def test_a_plain_answer_is_taken_as_its_signature_says(signature: str, answer: Any) -> None:
+    assert named(an_exercise(signature), (answer,)) == {"answer": answer}
+
+
+@pytest.mark.parametrize(
+    ("signature", "answer"),
+    [
+        ("a, *, b", lambda a, b, c: None),
+        ("*, rng", lambda rng, /: None),
+        ("*, rng, [clock]", lambda *, rng, clock, more: None),
+    ],
+)
+def test_a_plain_answer_that_cannot_be_called_so_is_told_how(signature: str, answer: Any) -> None:
+    with pytest.raises(TypeError, match="answer is called with"):
+        named(an_exercise(signature), (answer,))
+
+
+def test_a_plain_answer_must_not_be_async() -> None:
+    async def answer(a: Any) -> None: ...
+
+    with pytest.raises(TypeError, match="begins without `async`"):
+        named(an_exercise("a"), (answer,))
 
 
 def test_an_untouched_answer_is_unfinished_and_its_own_words_are_repeated(capsys: Any) -> None:
