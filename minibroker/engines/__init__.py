@@ -7,6 +7,7 @@ rabbitmq         queues on RabbitMQ; rabbitmq_channels, rabbitmq_messages: what 
 kafka            topics on Kafka; kafka_settings, _capabilities, _records, _log, _consumer: what is below
 mqtt             publish and subscribe on any MQTT broker
 connect          the url says which
+divergences      what they have, and do otherwise
 """
 
 from minibroker.engines.capabilities import Capabilities, Capability, Lack

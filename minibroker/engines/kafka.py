@@ -5,8 +5,8 @@ Idea      A topic is found by name, or made. Writing and reading it is another `
 Threads   librdkafka works in threads of its own; what waits for it waits in one, not in the event loop.
 Not here  Options and errors (kafka_settings.py). Replicas, partitions that are added later.
 Source    Kafka documentation, "Design"; confluent-kafka's API reference. Tried on librdkafka's mock
-          cluster, which makes any topic that is asked for, with four partitions, and knows
-          neither CreateTopics nor offsets by time: these two have met no broker yet.
+          cluster, which knows neither CreateTopics nor offsets by time: these two have met no
+          broker yet.
 """
 
 import asyncio

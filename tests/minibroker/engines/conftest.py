@@ -19,9 +19,10 @@ from minibroker.engines import Capabilities, Engine, connect
 from minibroker.mqtt.listener import Listener
 from minibroker.mqtt.server import Server
 from tests.minibroker.conftest import JumpingLoop
+from tests.minibroker.engines.mock_kafka import MockKafka, library
 from tests.minibroker.engines.servers import RabbitMQ, mosquitto
 
-PATIENCE = 40.0  # seconds for one scenario
+PATIENCE = 40.0  # seconds for one scenario; on a virtual clock, an hour
 NUMBERS = count(1)
 
 
@@ -55,13 +56,14 @@ class Bench:
         return name
 
     def prepare_topic(self, name: str) -> None:
-        """Kafka's mock cluster cannot create topics, but it makes those that somebody asks for."""
+        """Kafka's mock cluster does not know CreateTopics: there it is made beforehand."""
 
     def run(self, scenario: Callable[[Engine], Awaitable[Any]]) -> Any:
         """What `scenario(broker)` returns, on a connection of its own."""
 
         async def connected() -> Any:
-            async with asyncio.timeout(PATIENCE), self.serving() as url, connect(url) as broker:
+            patience = PATIENCE if self._loop_factory is None else 3600.0
+            async with asyncio.timeout(patience), self.serving() as url, connect(url) as broker:
                 return await scenario(broker)
 
         with asyncio.Runner(loop_factory=self._loop_factory) as runner:
@@ -88,7 +90,7 @@ def bench(name: str, request: pytest.FixtureRequest) -> Bench:
     made = Bench(name, request.getfixturevalue(f"{name}_url"), moment=0.3)
     if name == "kafka":
         cluster = request.getfixturevalue("kafka_cluster")
-        made.prepare_topic = lambda topic: cluster.list_topics(topic, timeout=5)  # type: ignore[method-assign]
+        made.prepare_topic = lambda topic: cluster.create_topic(topic, 4)  # type: ignore[method-assign]
     return made
 
 
@@ -97,6 +99,18 @@ OWN_MQTT = "minibroker-mqtt"
 MOSQUITTO = pytest.param("mosquitto", marks=pytest.mark.engines("mosquitto"))
 KAFKA = pytest.param("kafka", marks=pytest.mark.engines)
 RABBITMQ = pytest.param("rabbitmq", marks=pytest.mark.engines("rabbitmq-server"))
+
+
+@pytest.fixture(scope="session")
+def memory(request: pytest.FixtureRequest) -> Bench:
+    """minibroker alone."""
+    return bench("memory", request)
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest) -> Bench:
+    """Kafka alone."""
+    return bench("kafka", request)
 
 
 @pytest.fixture(scope="session")
@@ -152,17 +166,20 @@ def rabbitmq_url(rabbitmq: RabbitMQ) -> str:
 
 
 @pytest.fixture(scope="session")
-def kafka_cluster() -> Any:
-    """librdkafka's mock cluster: one broker in this process that speaks Kafka's protocol on a port."""
-    from confluent_kafka import Producer
-
-    return Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "mock", "log_level": 2})
+def kafka_cluster() -> Iterator[MockKafka]:
+    path = library()
+    if path is None:
+        pytest.skip(
+            "engines: this confluent-kafka has no librdkafka of its own (pip install confluent-kafka)"
+        )
+    cluster = MockKafka(path)
+    yield cluster
+    cluster.stop()
 
 
 @pytest.fixture(scope="session")
-def kafka_url(kafka_cluster: Any) -> str:
-    [broker] = kafka_cluster.list_topics(timeout=10).brokers.values()
-    return f"kafka://{broker.host}:{broker.port}"
+def kafka_url(kafka_cluster: MockKafka) -> str:
+    return f"kafka://{kafka_cluster.servers}"
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """A wire that can be cut: between a client and its broker, on 127.0.0.1.
 
 Idea      What a connection's loss does can only be seen by losing one. cut() ends all that run
-          through here, without a word of goodbye; new ones go through, unless it is closed.
+          through here, without a word of goodbye; new ones go through, unless it is closed. swallow()
+          lets them stand, and nothing through: what is sent then is lost with the connection.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ class Wire:
         self._to = to
         self._ends: list[asyncio.StreamWriter] = []
         self._pumps: list[asyncio.Task[None]] = []
+        self._swallows = False
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -36,6 +38,10 @@ class Wire:
             end.transport.abort()
         self._ends.clear()
 
+    def swallow(self) -> None:
+        """From now on nothing arrives, and nobody is told."""
+        self._swallows = True
+
     def close(self) -> None:
         """Cut, and let no new one through."""
         self._server.close()
@@ -45,15 +51,15 @@ class Wire:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to)
         self._ends += [writer, far_writer]
         for source, sink in ((reader, far_writer), (far_reader, writer)):
-            self._pumps.append(asyncio.create_task(_pump(source, sink)))
+            self._pumps.append(asyncio.create_task(self._pump(source, sink)))
 
-
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    try:
-        while data := await source.read(65536):
-            sink.write(data)
-            await sink.drain()
-    except OSError:
-        pass
-    finally:
-        sink.close()
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65536):
+                if not self._swallows:
+                    sink.write(data)
+                    await sink.drain()
+        except OSError:
+            pass
+        finally:
+            sink.close()
