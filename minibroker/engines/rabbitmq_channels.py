@@ -10,10 +10,10 @@ Source    RabbitMQ documentation, "Channels", "Consumers", "Publisher Confirms".
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage, AbstractQueue
@@ -37,6 +37,9 @@ from minibroker.errors import (
 
 SENDING = ""  # the channel that no queue has
 
+T = TypeVar("T")
+Arrived: TypeAlias = "asyncio.Queue[AbstractIncomingMessage | None]"  # None: wait no more
+
 
 class Channels:
     """One connection and its channels. Times in seconds."""
@@ -48,6 +51,7 @@ class Channels:
         self._channels: dict[str, AbstractChannel] = {}  # by queue
         self._opening = asyncio.Lock()
         self._starting = asyncio.Lock()  # a consumer: set_qos is for the next one that starts
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._receipts = count(1)
         self._leased: dict[str, tuple[AbstractChannel, AbstractIncomingMessage]] = {}  # by receipt
 
@@ -88,18 +92,19 @@ class Channels:
     async def take(
         self, queue: str, at_most: int, *, wait: float
     ) -> list[tuple[str, AbstractIncomingMessage]]:
-        """Up to `at_most` messages, each with a new receipt; if there are none, wait for the first."""
-        with _translated(queue, "receive from it"):
-            channel = await self._channel(queue)
-            source = await channel.get_queue(queue, ensure=False)
-            got: list[AbstractIncomingMessage] = []
-            while len(got) < at_most and (message := await source.get(fail=False, timeout=self._timeout)):
-                got.append(message)
-            if not got and wait:
-                got = await self._wait_for(channel, source, at_most, wait)
-        leased = [(str(next(self._receipts)), message) for message in got]
-        self._leased |= {receipt: (channel, message) for receipt, message in leased}
-        return leased
+        """Up to `at_most` messages, each with a new receipt; if there are none, wait for the first.
+
+        It runs in a task of its own, since aiormq closes a channel, and so ends all leases on it, when
+        a question to the broker is cancelled. Who is cancelled here ends the wait, and holds nothing.
+        """
+        arrived: Arrived = asyncio.Queue()
+        taking = self._started(self._take(queue, at_most, wait, arrived))
+        try:
+            return await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            arrived.put_nowait(None)
+            await asyncio.shield(self._started(self._give_back(taking)))
+            raise
 
     @asynccontextmanager
     async def settling(self, receipt: str, operation: str) -> AsyncIterator[AbstractIncomingMessage]:
@@ -121,11 +126,36 @@ class Channels:
 
     # -- below ------------------------------------------------------------------------------------------
 
+    def _started(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _take(
+        self, queue: str, at_most: int, wait: float, arrived: Arrived
+    ) -> list[tuple[str, AbstractIncomingMessage]]:
+        with _translated(queue, "receive from it"):
+            channel = await self._channel(queue)
+            source = await channel.get_queue(queue, ensure=False)
+            got: list[AbstractIncomingMessage] = []
+            while len(got) < at_most and (message := await source.get(fail=False, timeout=self._timeout)):
+                got.append(message)
+            if not got and wait:
+                got = await self._wait_for(channel, source, at_most, wait, arrived)
+        leased = [(str(next(self._receipts)), message) for message in got]
+        self._leased |= {receipt: (channel, message) for receipt, message in leased}
+        return leased
+
     async def _wait_for(
-        self, channel: AbstractChannel, source: AbstractQueue, at_most: int, wait: float
+        self,
+        channel: AbstractChannel,
+        source: AbstractQueue,
+        at_most: int,
+        wait: float,
+        arrived: Arrived,
     ) -> list[AbstractIncomingMessage]:
-        """Consume until the first message is here, or `wait` is over; who is cancelled holds nothing."""
-        arrived: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
+        """Consume until the first message is here, or a None (the wait shall end), or `wait` is over."""
         over = False
 
         async def deliver(message: AbstractIncomingMessage) -> None:
@@ -138,26 +168,35 @@ class Channels:
             arrived.put_nowait(None)
 
         channel.close_callbacks.add(lost)
-        async with self._starting:
-            await channel.set_qos(prefetch_count=at_most, timeout=self._timeout)
-            tag = await source.consume(deliver, timeout=self._timeout)
         try:
-            async with asyncio.timeout(wait):
-                first = [await arrived.get()]
-        except TimeoutError:
-            first = []
-        except asyncio.CancelledError:
-            over = True
-            await source.cancel(tag, timeout=self._timeout)
-            while not arrived.empty():
-                await deliver(_whole(arrived.get_nowait()))
-            raise
+            async with self._starting:
+                await channel.set_qos(prefetch_count=at_most, timeout=self._timeout)
+                tag = await source.consume(deliver, timeout=self._timeout)
+            try:
+                async with asyncio.timeout(wait):
+                    first = [await arrived.get()]
+            except TimeoutError:
+                first = []
         finally:
             channel.close_callbacks.discard(lost)
-        if None not in first:
-            await source.cancel(tag, timeout=self._timeout)
+        if channel.is_closed:
+            raise BrokerUnreachable(
+                "the connection to RabbitMQ ended while waiting for a message; nothing is leased. Receive "
+                "again"
+            )
+        await source.cancel(tag, timeout=self._timeout)
         over = True
-        return [_whole(message) for message in first + [arrived.get_nowait() for _ in range(arrived.qsize())]]
+        got = first + [arrived.get_nowait() for _ in range(arrived.qsize())]
+        return [message for message in got if message is not None]
+
+    async def _give_back(self, taking: "asyncio.Task[list[tuple[str, AbstractIncomingMessage]]]") -> None:
+        """What came although nobody wants it any more."""
+        try:
+            for receipt, _ in await taking:
+                async with self.settling(receipt, "give back") as message:
+                    await message.nack(requeue=True)
+        except BrokerError:
+            pass  # the connection ended, and gave it back
 
     async def _channel(self, queue: str) -> AbstractChannel:
         """The channel of that queue, opened now if there is none (any more)."""
@@ -185,14 +224,6 @@ class Channels:
             return await self._connection.channel(on_return_raises=True)
         except (AMQPError, OSError, TimeoutError, RuntimeError) as error:  # RuntimeError: "... closed"
             raise BrokerUnreachable(f"no connection to RabbitMQ: {error!r}") from error
-
-
-def _whole(message: AbstractIncomingMessage | None) -> AbstractIncomingMessage:
-    if message is None:
-        raise BrokerUnreachable(
-            "the connection to RabbitMQ ended while waiting for a message; nothing is leased. Receive again"
-        )
-    return message
 
 
 @contextmanager

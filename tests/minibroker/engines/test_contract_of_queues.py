@@ -119,6 +119,23 @@ def test_a_receive_that_is_cancelled_holds_nothing(queues):
     assert queues.run(scenario) == ["lamp"]
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 5, 20, 100])
+def test_a_cancelled_receive_ends_no_lease_that_another_holds(queues, turns):
+    async def scenario(broker):
+        charges = await broker.create_queue(queues.name("charges"))
+        await charges.send("lamp")
+        [held] = await charges.receive(wait=SOON)
+        waiting = asyncio.create_task(charges.receive(wait=SOON))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await held.ack()
+        return await charges.receive(wait=queues.moment)
+
+    assert queues.run(scenario) == []
+
+
 def test_receives_that_wait_at_the_same_time_share_the_messages(queues):
     async def scenario(broker):
         charges = await broker.create_queue(queues.name("charges"))
