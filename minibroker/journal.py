@@ -235,9 +235,11 @@ class Journal:
                 self.holds(self._weight)
                 return
         data = frame(facts, now=now)
-        self._failed = len(data)
-        await self.storage.append(data)
-        self._failed = 0
+        try:
+            await self.storage.append(data)
+        except OSError:
+            self._failed = len(data)
+            raise
 
     def _fail(self, error: Exception) -> None:
         waiting = [*self._being_written, *self._waiting]

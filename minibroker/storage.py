@@ -73,7 +73,7 @@ class FileStorage:
         self.name = str(self.file)
         self._fsync = fsync
         self._lock_file = _locked(self.folder)
-        self._busy = threading.Lock()  # an append that was cancelled may still be at it, in its thread
+        self._busy = threading.RLock()  # an append that was cancelled may still be at it, in its thread
         (self.folder / "journal.new").unlink(missing_ok=True)  # a compaction that a crash cut short
         self._fd = self._open(self.file)
         self._size = os.lseek(self._fd, 0, os.SEEK_END)
@@ -108,9 +108,10 @@ class FileStorage:
         self._size = size
 
     def try_to_hold(self, size: int) -> None:
-        before = self._size
-        self.append_now(bytes(size))
-        self.cut(before)
+        with self._busy:
+            before = self._size
+            self.append_now(bytes(size))
+            self.cut(before)
 
     async def replace(self, frames: Iterable[bytes]) -> None:
         await asyncio.to_thread(self._replace, frames)

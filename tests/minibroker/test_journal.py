@@ -21,6 +21,7 @@ class Memory:
     def __init__(self, data: bytes = b"") -> None:
         self.data = data
         self.full = False
+        self.busy = False
         self.writes = 0
         self.slow = asyncio.sleep
 
@@ -28,7 +29,9 @@ class Memory:
         return self.data
 
     async def append(self, data: bytes) -> None:
+        self.busy = True
         await self.slow(0)
+        self.busy = False
         self.append_now(data)
 
     def append_now(self, data: bytes) -> None:
@@ -40,6 +43,7 @@ class Memory:
         self.data = self.data[:size]
 
     def try_to_hold(self, size: int) -> None:
+        assert not self.busy, "tried while a write was under way"
         if self.full:
             raise OSError(errno.ENOSPC, "No space left on device")
 
