@@ -146,17 +146,17 @@ class Conversation:
         """Send a packet that is no PUBLISH."""
         self._connection.write(encode(packet, self._version))
 
-    def send_or_drop(self, copy: Copy) -> None:
+    def send_or_drop(self, copy: Copy, now: float) -> None:
         """Send a message of QoS 0, unless the client is too slow to take it."""
         if not self._connection.congested:
-            self.transmit(copy, 0, False)
+            self.transmit(copy, now)
 
-    def transmit(self, copy: Copy, packet_id: int, dup: bool) -> bool:
+    def transmit(self, copy: Copy, now: float, packet_id: int = 0, dup: bool = False) -> bool:
         """Send a message. False if it is larger than the client allows [MQTT-3.1.2-24]."""
         if self._aliases_out is not None:
-            before, after = self._aliases_out.wire(copy, self._server.now())
+            before, after = self._aliases_out.wire(copy, now)
         else:
-            before, after = copy.wire(self._version, self._server.now())
+            before, after = copy.wire(self._version, now)
         data = before
         if copy.publish.qos:
             if dup:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from minibroker.mqtt.codec import encode_around_id
-from minibroker.mqtt.packets import NO_PROPERTIES, Publish
+from minibroker.mqtt.packets import MQTT_5, NO_PROPERTIES, Publish
 
 Identifiers = tuple[int, ...]
 _BYTES = "latin-1"
@@ -22,7 +22,7 @@ FEW = 64  # ways to say one message that are remembered (a retained one may be a
 class Copy(dict[str, Any]):
     """`publish`, received at `at` (seconds on the broker's clock), without a packet id of its own."""
 
-    __slots__ = ("_fitted", "_wires", "at", "expiry", "publish")
+    __slots__ = ("_fitted", "_wire_3", "_wire_5", "at", "expiry", "publish")
 
     def __init__(self, publish: Publish, at: float) -> None:
         self.publish = publish
@@ -30,7 +30,8 @@ class Copy(dict[str, Any]):
         self.expiry: int | None = (
             publish.properties.get("message_expiry_interval") if publish.properties else None
         )
-        self._wires: dict[int, tuple[bytes, bytes]] = {}
+        self._wire_3: tuple[bytes, bytes] | None = None  # its bytes in MQTT 3.1.1, once asked for
+        self._wire_5: tuple[bytes, bytes] | None = None
         self._fitted: dict[tuple[int, bool, Identifiers], Copy] | None = None
 
     def fitted(self, qos: int, retain: bool, identifiers: Identifiers) -> "Copy":
@@ -61,10 +62,13 @@ class Copy(dict[str, Any]):
         """What stands before and after the packet id (codec.encode_around_id); at QoS 0 all and nothing."""
         if self.expiry is not None and now - self.at >= 1.0:
             return whole_or_around_id(self.told(now), version)
-        wire = self._wires.get(version)
-        if wire is None:
-            wire = self._wires[version] = whole_or_around_id(self.publish, version)
-        return wire
+        if version == MQTT_5:
+            if self._wire_5 is None:
+                self._wire_5 = whole_or_around_id(self.publish, version)
+            return self._wire_5
+        if self._wire_3 is None:
+            self._wire_3 = whole_or_around_id(self.publish, version)
+        return self._wire_3
 
     def told(self, now: float) -> Publish:
         """The PUBLISH to send now: of its expiry interval, what is left [MQTT-3.3.2-6]."""

@@ -48,7 +48,7 @@ class Limits:
     max_buffered: int = 1024 * 1024
     topic_aliases: int = 100
     max_retained: int = 100_000
-    linger: float = 2.0
+    linger: float = 10.0
 
     def __post_init__(self) -> None:
         for field in fields(self):

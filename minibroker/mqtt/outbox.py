@@ -5,7 +5,7 @@ Idea      It is a queue (work_queue.py), and MQTT's words are the queue's under 
           | MQTT                                     | the queue                                    |
           |------------------------------------------|----------------------------------------------|
           | waits for the client                     | ready                                        |
-          | in flight                                | leased; the consumer is the packet id        |
+          | in flight                                | leased                                       |
           | PUBACK, PUBCOMP                          | ack                                          |
           | Receive Maximum                          | how many leases at a time                    |
           | message expiry                           | ttl: what is leased does not expire          |
@@ -45,7 +45,7 @@ class Sent:
         self.queue.ack(self.receipt, now=now)
 
 
-Transmit = Callable[[Copy, int, bool], bool]  # (copy, packet id, dup) -> was it sent?
+Transmit = Callable[[Copy, float, int, bool], bool]  # (copy, now, packet id, dup) -> was it sent?
 Release = Callable[[int], None]  # (packet id): send PUBREL
 
 
@@ -99,7 +99,7 @@ class Outbox:
                 continue
             if sent.released:
                 release(packet_id)
-            elif not transmit(sent.copy, packet_id, True):
+            elif not transmit(sent.copy, now, packet_id, True):
                 self._finish(packet_id, sent, now)
                 continue
             self._quota -= 1
@@ -107,23 +107,21 @@ class Outbox:
         if queue is None:
             return
         while self._quota > 0 and queue.ready:
-            packet_id = self._next_id()
-            for lease in queue.receive(now=now, consumer=str(packet_id)):
+            for lease in queue.receive(now=now, max_messages=self._quota):
                 sent = Sent(Copy.from_json(lease.message.body), queue, lease.receipt)
-                self.hand_over(sent, packet_id, transmit, now=now, dup=lease.receive_count > 1)
+                self.hand_over(sent, transmit, now=now, dup=lease.receive_count > 1)
 
-    def hand_over(self, sent: Sent, packet_id: int, transmit: Transmit, *, now: float, dup: bool) -> None:
-        """Send what was leased for this client."""
-        if not transmit(sent.copy, packet_id, dup):
+    def hand_over(self, sent: Sent, transmit: Transmit, *, now: float, dup: bool = False) -> None:
+        """Send what was leased for this client, under the next packet id that is not in use."""
+        packet_id = self._last_id % LAST_PACKET_ID + 1
+        while packet_id in self.in_flight:
+            packet_id = packet_id % LAST_PACKET_ID + 1
+        if not transmit(sent.copy, now, packet_id, dup):
             sent.done(now)  # too large for this client: as if it had been sent [MQTT-3.1.2-25]
             return
         self.in_flight[packet_id] = sent
         self._last_id = packet_id
         self._quota -= 1
-
-    def next_id(self) -> int:
-        """A packet id that is not in use: the next one in turn."""
-        return self._next_id()
 
     # -- what the client answers ------------------------------------------------------------------------
 
@@ -148,10 +146,3 @@ class Outbox:
     def _finish(self, packet_id: int, sent: Sent, now: float) -> None:
         del self.in_flight[packet_id]
         sent.done(now)
-
-    def _next_id(self) -> int:
-        packet_id = self._last_id
-        while True:
-            packet_id = packet_id % LAST_PACKET_ID + 1
-            if packet_id not in self.in_flight:
-                return packet_id

@@ -70,17 +70,17 @@ class Session:
         conversation = self.conversation
         if copy.publish.qos == 0:
             if conversation is not None:
-                conversation.send_or_drop(copy)
+                conversation.send_or_drop(copy, now)
             return
         self.outbox.put(copy, now=now)
         if conversation is not None:
             conversation.wake()
 
-    def take(self, sent: Sent, packet_id: int, *, now: float) -> None:
+    def take(self, sent: Sent, *, now: float) -> None:
         """Send what was leased for it from the queue of a group."""
         conversation = self.conversation
         if conversation is None or sent.copy.publish.qos == 0:
             sent.done(now)
             self.deliver(sent.copy, now=now)
         else:
-            self.outbox.hand_over(sent, packet_id, conversation.transmit, now=now, dup=False)
+            self.outbox.hand_over(sent, conversation.transmit, now=now)

@@ -69,10 +69,9 @@ class Group:
             if entry is None:
                 return
             session = entry.session
-            packet_id = session.outbox.next_id()
-            for lease in queue.receive(now=now, consumer=f"{session.client_id} {packet_id}"):
+            for lease in queue.receive(now=now, consumer=session.client_id):
                 copy = self._fitted(Copy.from_json(lease.message.body), entry)
-                session.take(Sent(copy, queue, lease.receipt), packet_id, now=now)
+                session.take(Sent(copy, queue, lease.receipt), now=now)
                 self._to_the_end(entry)
 
     def _to_the_next(self, copy: Copy, now: float) -> None:

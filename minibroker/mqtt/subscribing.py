@@ -63,7 +63,7 @@ def _add(server: "Server", session: Session, entry: Entry) -> ReasonCode:
     except InvalidArgument:
         return ReasonCode.TOPIC_FILTER_INVALID
     if not server.authorize(session.client_id, "subscribe", filter):
-        return ReasonCode.NOT_AUTHORIZED
+        return ReasonCode.UNSPECIFIED_ERROR  # the only failure that both versions know, and it tells no more
     if wish.filter not in session.entries and len(session.entries) >= server.limits.max_subscriptions:
         return ReasonCode.QUOTA_EXCEEDED
     server.subscribe(entry, share, filter)

@@ -276,7 +276,7 @@ def test_qos_1_of_a_slow_reader_waits_in_its_session(virtually):
 
 def test_nothing_is_read_from_a_client_that_does_not_read_and_its_keep_alive_ends_it(virtually):
     async def run():
-        world = World(limits=Limits(max_buffered=1_000))
+        world = World(limits=Limits(max_buffered=1_000, linger=2.0))
         ada = await world.connect("ada", keep_alive=10)
         ada.wire.take(False)
         ada.say(*[Pingreq()] * 600)
