@@ -31,6 +31,7 @@ class Capability(StrEnum):
     REDRIVE = "redrive"
 
     TOPICS = "topics"  # a log: records stay, readers have offsets
+    APPEND_MANY = "append_many"  # a batch, all or none
     SEQUENCE = "sequence"  # appends that the caller numbers
     STICKY = "sticky"  # an assignor
     RETENTION_RECORDS = "retention_records"  # a partition that keeps so many records at most
@@ -57,6 +58,7 @@ PART_OF = {
     ),
     **dict.fromkeys(
         (
+            Capability.APPEND_MANY,
             Capability.SEQUENCE,
             Capability.STICKY,
             Capability.RETENTION_RECORDS,

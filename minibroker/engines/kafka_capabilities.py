@@ -10,6 +10,10 @@ CAPABILITIES = Capabilities(
             "(share groups, which can, are in brokers since 4.2 and not in this client)",
             "a topic with a consumer group; for work that is acked one by one, an amqp: url",
         ),
+        Capability.APPEND_MANY: Lack(
+            "a batch is all or none only in a transaction, which this engine does not open",
+            "append one by one, several at a time (asyncio.gather): the client puts them into batches",
+        ),
         Capability.SEQUENCE: Lack(
             "its producer numbers by itself (enable.idempotence) and takes no numbers from outside",
             "append without; the client's own retries are written once, and yours carry a key that the "

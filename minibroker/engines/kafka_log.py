@@ -84,6 +84,8 @@ class KafkaLog:
         """Do one operation of log_operations.py on that topic, as far as Kafka has it."""
         if operation == "producer":
             CAPABILITIES.require(Capability.SEQUENCE)
+        if operation == "append_many":
+            CAPABILITIES.require(Capability.APPEND_MANY)
         if operation not in self._operations:  # join, sync...: Kafka's own client does it
             raise InvalidArgument(f"no operation {operation!r} on Kafka: use topic.consumer(group)")
         return await self._operations[operation](topic, **arguments)

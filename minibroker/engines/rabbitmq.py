@@ -109,6 +109,7 @@ class RabbitMQ(Engine):
         self._clock = clock
         self._next_id = ids or (lambda: random.SystemRandom().getrandbits(53))
         self._operations: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
+            "create": self._create,
             "send": self._send,
             "receive": self._receive,
             "ack": self._ack,
@@ -145,11 +146,19 @@ class RabbitMQ(Engine):
 
     async def call(self, queue: str, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Do one operation of operations.py on that queue, as far as RabbitMQ has it."""
+        if operation in tuple(Capability):
+            self.capabilities.require(Capability(operation))
         if operation not in self._operations:
-            raise self.capabilities.unsupported(Capability(operation))
+            raise InvalidArgument(
+                f"no operation {operation[:40]!r}; there are: {', '.join(self._operations)}"
+            )
         return await self._operations[operation](queue, **arguments)
 
     # -- the operations ------------------------------------------------------------------------------------
+
+    async def _create(self, queue: str, **settings: Any) -> dict[str, Any]:
+        await self.create_queue(queue, **settings)
+        return {}
 
     async def _send(
         self,

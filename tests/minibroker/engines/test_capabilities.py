@@ -70,6 +70,11 @@ async def _topic(broker, bench):
     await broker.create_topic(bench.topic_name("orders"), partitions=4)
 
 
+async def _append_many(broker, bench):
+    topic = await broker.create_topic(bench.topic_name("orders"), partitions=4)
+    assert await topic.append_many([("ada", 1), ("ada", 2)], partition=0) == {0: range(0, 2)}
+
+
 async def _sequence(broker, bench):
     topic = await broker.create_topic(bench.topic_name("orders"), partitions=4)
     await topic.append("ada", 1, partition=0, producer=await topic.new_producer(), sequence=0)
@@ -106,6 +111,7 @@ USES = {
     Capability.SNAPSHOT: _snapshot,
     Capability.REDRIVE: _redrive,
     Capability.TOPICS: _topic,
+    Capability.APPEND_MANY: _append_many,
     Capability.SEQUENCE: _sequence,
     Capability.STICKY: _sticky,
     Capability.RETENTION_RECORDS: _retention_records,

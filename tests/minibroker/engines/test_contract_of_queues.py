@@ -386,9 +386,16 @@ def test_a_queue_that_was_never_created_is_refused_by_name(queues):
 
 def test_a_queue_can_be_created_again_with_the_same_settings_only(queues):
     async def scenario(broker):
-        charges, _ = await with_dead_letters(broker, queues, max_receive_count=3)
+        charges, dead = await with_dead_letters(broker, queues, max_receive_count=3)
+        settings = {"max_receive_count": 3, "dead_letter_queue": dead.name}
+        await broker.create_queue(charges.name, **settings)
+        await charges.create(**settings)  # the same, by the queue's own client
         with pytest.raises(QueueExists, match=charges.name):
             await broker.create_queue(charges.name, max_length=7)
+        with pytest.raises(QueueExists, match=charges.name):
+            await charges.create(max_length=7)
+        with pytest.raises(InvalidArgument, match="no operation 'sned'"):
+            await charges.ask("sned", {"body": 1})
         await charges.send("still there")
         return await bodies(charges, 1)
 
