@@ -18,15 +18,18 @@ snapshot         a queue in numbers
 markup           ... and as a small table
 record           one line of the log
 timestamps       when it was written: one time for a whole batch
-partition        records in a row, each under an offset; reading removes nothing
+rows             what a partition holds, and which offset stands where
 producers        a retry that the log recognises
+partition        records in a row, each under an offset; reading removes nothing
 partitioner      which partition: the one that Kafka would choose
-topic            a log in several partitions
 retention        what a log forgets: by age, by number, by bytes, by key
+topic            a log in several partitions
 group_states     the table of all moves that a consumer group can make
 assignment       who reads which partition: range, round_robin, sticky
+group_members    sessions, and the barrier between two generations
 group_offsets    how far a group has read, and how far behind it is
-consumer_group   members, generations, fenced commits
+consumer_group   generations, and commits that are fenced by them
+log_facts        what of all this is written down, and how it is read again
 waiting          consumers in line, and one alarm for all deadlines
 journal          facts in one file, each frame under a checksum; group commit
 storage          ... the file itself: fsync, a lock, a full disk
@@ -38,7 +41,8 @@ consumer         fetching ahead, with a window, and stopping
 local            the client in the broker's own process
 log_broker       topics and groups by name, in one event loop
 log_operations   the same, as JSON
-log_client       a topic, and a consumer of it, as a service sees them
+log_client       a topic as a service sees it
+topic_consumer   a reader that shares partitions with others, and remembers
 topic_filter     subjects, and patterns with wildcards that they fit
 router           publish to a subject: what is bound by a filter that fits
 http             the broker as an ASGI app, and a client's side of it
@@ -52,7 +56,7 @@ engines          the same client on RabbitMQ, Kafka and MQTT: a package of its o
 from minibroker.broker import Broker
 from minibroker.client import Call, Delivery, Queue
 from minibroker.consumer import QueueConsumer
-from minibroker.consumer_group import ConsumerGroup, Membership
+from minibroker.consumer_group import ConsumerGroup
 from minibroker.delivery_states import TRANSITIONS, Event, State
 from minibroker.engines import Capabilities, Capability, connect
 from minibroker.errors import (
@@ -78,13 +82,14 @@ from minibroker.errors import (
     TopicExists,
     Unsupported,
 )
+from minibroker.group_members import Membership
 from minibroker.group_offsets import Lag
 from minibroker.group_states import TRANSITIONS as GROUP_TRANSITIONS
 from minibroker.group_states import GroupEvent, GroupState
 from minibroker.http import BrokerApp, http_call
 from minibroker.journal import Fact, Found, Journal
 from minibroker.lease import Lease
-from minibroker.log_client import Topic, TopicConsumer
+from minibroker.log_client import Topic
 from minibroker.message import Death, Message, Reason
 from minibroker.partition import Partition
 from minibroker.record import Record
@@ -94,6 +99,7 @@ from minibroker.settings import Overflow, QueueSettings
 from minibroker.snapshot import QueueSnapshot
 from minibroker.storage import FileStorage, Storage
 from minibroker.topic import TopicLog
+from minibroker.topic_consumer import TopicConsumer
 from minibroker.work_queue import WorkQueue
 
 __all__ = [

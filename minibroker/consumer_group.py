@@ -11,8 +11,10 @@ The fence protects the *commit*. What a zombie writes elsewhere is not fenced: h
           generation on to the sink, and let it refuse an older one.
 Time      `now` is handed in; every call first does what fell due by then: a session that
           lasts until t is over at t. next_deadline() says when to call advance().
-Not here  Sharing out (assignment.py), the table of moves (group_states.py), waiting
-          (log_broker.py), positions between commits: a reader's own (log_client.py).
+Journal   Generations and commits are told to `journal` (log_facts.py), members are not.
+Not here  Sharing out (assignment.py), sessions (group_members.py), the table of moves
+          (group_states.py), waiting (log_broker.py), positions between commits: a reader's
+          own (topic_consumer.py).
 Source    Kafka documentation, "Design", "The Consumer"; KIP-62. Defaults are the Java
           client's. Differences: a member names itself (as with group.instance.id), and
           joining again under a name takes its place in a new generation; the first
@@ -20,36 +22,19 @@ Source    Kafka documentation, "Design", "The Consumer"; KIP-62. Defaults are th
           does not own is refused.
 """
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from minibroker.arguments import seconds, topic_name, whole_number
 from minibroker.assignment import TopicPartition, by_topic, in_words
 from minibroker.assignment import assignor as assignor_of
 from minibroker.errors import FencedMember, GroupNotEmpty, InvalidArgument, StaleGeneration
+from minibroker.group_members import Member, Members, Membership
 from minibroker.group_offsets import GroupOffsets, Lag
 from minibroker.group_states import GroupEvent, GroupState, next_state
+from minibroker.log_facts import Fact, Journal
 from minibroker.partition import Observer
 from minibroker.topic import TopicLog
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """What a member owns in one generation."""
-
-    member: str
-    generation: int
-    partitions: tuple[TopicPartition, ...]
-
-
-@dataclass(slots=True, eq=False)
-class _Member:
-    topics: frozenset[str]
-    session_ends: float
-    joined: bool = False  # for the generation that is being prepared, or is
-    owns: tuple[TopicPartition, ...] = field(default=())
 
 
 class ConsumerGroup:
@@ -80,6 +65,7 @@ class ConsumerGroup:
         session_timeout: float = 45.0,
         rebalance_timeout: float = 300.0,
         observer: Observer | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.name = topic_name(name)
         self.assignor = assignor
@@ -91,14 +77,15 @@ class ConsumerGroup:
         self._assign = assignor_of(assignor)
         self._find = find
         self._observer = observer
-        self._members: dict[str, _Member] = {}
+        self._journal = journal
+        self._members = Members()
         self._sizes: dict[str, int] = {}  # partitions of each topic, when they were last shared out
-        self._rebalance_ends = math.inf
+        self._topics: set[str] = set()  # all that it ever read
 
     @property
     def members(self) -> dict[str, tuple[TopicPartition, ...]]:
         """Who is in it, and what each owns (in a rebalance: owned before)."""
-        return {name: member.owns for name, member in sorted(self._members.items())}
+        return self._members.owned()
 
     def configure(self, *, assignor: str, session_timeout: float, rebalance_timeout: float) -> None:
         """The settings that a member comes with: the first one's are taken, the others must say the same."""
@@ -139,7 +126,7 @@ class ConsumerGroup:
         for topic in topics:
             self._find(topic)
         self.advance(now)
-        entry = self._members.setdefault(member, _Member(frozenset(topics), session_ends=math.inf))
+        entry = self._members.setdefault(member, Member(frozenset(topics)))
         if self.state is GroupState.PREPARING_REBALANCE and entry.joined and entry.topics == set(topics):
             return  # a retry
         self._rebalance(GroupEvent.JOIN, now)
@@ -231,15 +218,36 @@ class ConsumerGroup:
     def advance(self, now: float) -> None:
         """Do what fell due by `now`, in order: members that were silent are given up."""
         while (due := self.next_deadline()) is not None and due <= now:
-            silent = {name: self._why(m) for name, m in self._members.items() if self._ends(m) <= due}
-            self._remove(silent, due)
+            self._remove(self._members.late(due), due)
         if self.state is GroupState.STABLE and self._sizes != self._sizes_now():
             self._rebalance(GroupEvent.GROW, now)
 
     def next_deadline(self) -> float | None:
         """When the first member is given up if nothing is heard, in seconds; None if there is none."""
-        first = min(map(self._ends, self._members.values()), default=math.inf)
-        return None if first == math.inf else first
+        return self._members.next_deadline()
+
+    # -- a journal: what must outlive the process, and back ------------------------------------------
+
+    def facts(self) -> Iterator[Fact]:
+        """What a journal must know to make this group anew, without its members (log_facts.py)."""
+        yield from self._generation_facts()
+        for (topic, partition), offset in self.offsets.all():
+            yield ["committed", topic, self.name, partition, offset]
+
+    def restore(self, fact: Fact) -> None:
+        """Take back what a journal was told of this group. Nothing is observed, or written down again."""
+        match fact:
+            case ["generation", topic, _, generation]:
+                self.generation = generation
+                self._topics.add(topic)
+            case ["committed", topic, _, partition, offset]:
+                self.offsets.store(topic, partition, offset)
+            case _:
+                raise InvalidArgument(f"no fact of group {self.name!r}: {str(fact)[:80]}")
+
+    def _generation_facts(self) -> list[Fact]:
+        """One for each topic that the group ever read (a broker keeps its groups by topic)."""
+        return [["generation", topic, self.name, self.generation] for topic in sorted(self._topics)]
 
     # -- the moves -------------------------------------------------------------------------------------
 
@@ -248,21 +256,24 @@ class ConsumerGroup:
         preparing = self.state is GroupState.PREPARING_REBALANCE
         self.state = next_state(self.state, event)
         if not preparing:
-            self._rebalance_ends = now + self.rebalance_timeout
-            for member in self._members.values():
-                member.joined = False
+            self._members.raise_barrier(until=now + self.rebalance_timeout)
 
     def _complete_if_all_are_back(self, now: float) -> None:
-        if not all(member.joined for member in self._members.values()):
+        if not self._members.all_are_back():
             return
         self.state = next_state(self.state, GroupEvent.COMPLETE)
+        self._members.lower_barrier()
         self.generation += 1
         self._sizes = self._sizes_now()
+        self._topics.update(self._sizes)
         subscriptions = {name: member.topics for name, member in self._members.items()}
         owned = self._assign(subscriptions, self._sizes, self.members)
         for name, member in self._members.items():
             member.owns = tuple(owned[name])
             member.session_ends = now + self.session_timeout
+        if self._journal is not None:
+            for fact in self._generation_facts():
+                self._journal(fact)
         self._observe(
             "rebalanced",
             generation=self.generation,
@@ -274,6 +285,7 @@ class ConsumerGroup:
             del self._members[name]
         if not self._members:
             self.state = next_state(self.state, GroupEvent.EMPTIED)
+            self._members.lower_barrier()
         else:
             self._rebalance(GroupEvent.DEPART, now)
         for name, why in sorted(leaving.items()):
@@ -283,24 +295,16 @@ class ConsumerGroup:
 
     def _store(self, topic: str, partition: int, offset: int, **who: Any) -> None:
         self.offsets.store(topic, partition, offset)
+        if self._journal is not None:
+            self._journal(["committed", topic, self.name, partition, offset])
         self._observe("committed", **who, topic=topic, partition=partition, offset=offset)
 
     # -- questions -------------------------------------------------------------------------------------
 
-    def _ends(self, member: _Member) -> float:
-        """When this member is given up. One that waits at the barrier waits for others: never."""
-        if self.state is not GroupState.PREPARING_REBALANCE:
-            return member.session_ends
-        return math.inf if member.joined else min(member.session_ends, self._rebalance_ends)
-
-    def _why(self, member: _Member) -> str:
-        return "session_timeout" if member.session_ends <= self._ends(member) else "rebalance_timeout"
-
     def _sizes_now(self) -> dict[str, int]:
-        topics = {topic for member in self._members.values() for topic in member.topics}
-        return {topic: len(self._find(topic).partitions) for topic in sorted(topics)}
+        return {topic: len(self._find(topic).partitions) for topic in self._members.topics()}
 
-    def _known(self, name: str, generation: int | None, operation: str, now: float) -> _Member:
+    def _known(self, name: str, generation: int | None, operation: str, now: float) -> Member:
         """The member, if it is one, and of this generation (None: of any)."""
         topic_name(name)
         if generation is not None:

@@ -47,6 +47,10 @@ class GroupOffsets:
         """The next offset to read; None if none was committed."""
         return self._next.get((topic, partition))
 
+    def all(self) -> list[tuple[TopicPartition, int]]:
+        """Every partition of which something was committed, and the next offset to read there."""
+        return sorted(self._next.items())
+
     def check(self, topic: str, partition: int, offset: int) -> None:
         """Refuse an offset that no reader can have come to (Kafka would store it)."""
         end = self._find(topic).partition(partition).end_offset

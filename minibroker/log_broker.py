@@ -5,18 +5,21 @@ Idea      As for queues, a shell adds three things to the rules: the clock, read
           rebalance; and one alarm for cleanings and silent members.
 Groups    are kept by topic and name: here a group reads one topic. (The core, like Kafka, lets
           a group read several.) A group is made by its first member.
+Journal   Topics and groups tell it what must outlive the process, and the broker adds which topics
+          there are; restore() takes each fact back (log_facts.py).
 Not here  The rules (topic.py, consumer_group.py), JSON arguments (log_operations.py).
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import count
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from minibroker import log_operations
 from minibroker.arguments import from_json, seconds, to_json, topic_name
-from minibroker.consumer_group import ConsumerGroup, Membership
+from minibroker.consumer_group import ConsumerGroup
 from minibroker.errors import InvalidArgument, NoSuchTopic, TopicExists
+from minibroker.group_members import Membership
 from minibroker.log_client import Topic
+from minibroker.log_facts import Fact, Journal
 from minibroker.partition import Observer
 from minibroker.record import Record
 from minibroker.retention import Cleanup
@@ -25,16 +28,26 @@ from minibroker.waiting import Alarm, WaitingLine
 
 
 class LogBroker:
-    """All topics and groups of one broker, in one event loop. `clock` and `observer` as Broker's."""
+    """All topics and groups of one broker, in one event loop. `clock` and `observer` as Broker's.
 
-    def __init__(self, *, clock: Callable[[], float], observer: Observer | None = None) -> None:
+    `journal(fact)` is called for each fact that must outlive the process; None costs nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        observer: Observer | None = None,
+        journal: Journal | None = None,
+    ) -> None:
         self._clock = clock
         self._observer = observer
+        self._journal = journal
         self._topics: dict[str, TopicLog] = {}
         self._groups: dict[tuple[str, str], ConsumerGroup] = {}
         self._readers: dict[str, WaitingLine] = {}  # by topic: for its next record
         self._barriers: dict[tuple[str, str], WaitingLine] = {}  # by group: for the end of a rebalance
-        self._producers = count(1)
+        self._producers = 0  # ids that were given
         self._alarm = Alarm(clock, self._sweep)
         self._closed = False
 
@@ -51,9 +64,12 @@ class LogBroker:
                 f"create_topic does not know {', '.join(sorted(unknown))}; it takes partitions, "
                 f"{', '.join(Cleanup.__slots__)}"
             )
-        made = TopicLog(name, partitions=partitions, cleanup=Cleanup(**cleanup), observer=self._observer)
-        existing = self._topics.setdefault(name, made)
-        if settings(existing) != settings(made):
+        made = self._new_topic(name, partitions=partitions, **cleanup)
+        existing = self._topics.get(name)
+        if existing is None:
+            self._topics[name] = made
+            self._write_down(["topic", name, settings(made)])
+        elif settings(existing) != settings(made):
             raise TopicExists(
                 f"topic {name!r} exists with {settings(existing)}; asked for {settings(made)}. "
                 f"Use it as it is, or choose another name"
@@ -84,13 +100,15 @@ class LogBroker:
         self.find(topic)
         key = (topic, topic_name(name))
         if key not in self._groups:
-            self._groups[key] = ConsumerGroup(name, self.find, observer=self._observer)
+            self._groups[key] = ConsumerGroup(name, self.find, observer=self._observer, journal=self._journal)
             self._barriers[key] = WaitingLine()
         return self._groups[key]
 
     def new_producer(self) -> str:
         """An id that no producer of this broker had before."""
-        return f"p{next(self._producers)}"
+        self._producers += 1
+        self._write_down(["producers", self._producers])
+        return f"p{self._producers}"
 
     async def call(self, topic: str, operation: str, arguments: Any) -> dict[str, Any]:
         """Do one operation: JSON values in, JSON values out (log_operations.py has the table)."""
@@ -102,6 +120,43 @@ class LogBroker:
         self._alarm.stop()
         for line in [*self._readers.values(), *self._barriers.values()]:
             line.dissolve()
+
+    # -- a journal: all that it holds, and back -------------------------------------------------------
+
+    def facts(self) -> Iterator[Fact]:
+        """What a journal must know to make all topics and groups anew, and no more."""
+        yield ["producers", self._producers]
+        for name in self.names():
+            yield from self._topics[name].facts()
+        for key in sorted(self._groups):
+            yield from self._groups[key].facts()
+
+    def restore(self, fact: Fact) -> None:
+        """Take back what a journal was told, fact by fact in order. Nothing is observed, or written down."""
+        kind, name = fact[0], fact[1]
+        if kind == "producers":
+            self._producers = name
+        elif kind in ("generation", "committed"):
+            self.group(name, fact[2]).restore(fact)
+        elif name in self._topics:
+            self._topics[name].restore(fact)
+        elif kind == "topic":
+            self._topics[name] = self._new_topic(name, **fact[2])
+        else:
+            raise InvalidArgument(f"no fact of a topic that is here: {str(fact)[:80]}")
+
+    def _new_topic(self, name: str, *, partitions: int, **cleanup: Any) -> TopicLog:
+        return TopicLog(
+            name,
+            partitions=partitions,
+            cleanup=Cleanup(**cleanup),
+            observer=self._observer,
+            journal=self._journal,
+        )
+
+    def _write_down(self, fact: Fact) -> None:
+        if self._journal is not None:
+            self._journal(fact)
 
     # -- what needs more than the rules: waking and waiting ----------------------------------------------
 

@@ -8,22 +8,25 @@ Offsets   start_offset is the first that may be asked for, end_offset the one th
           record will get. Between them may be holes, where compaction took records out:
           a fetch from a hole goes on with the next record there is.
 Time      `now` (seconds, never going back) is handed in, so timestamps rise with offsets.
+Journal   What must outlive the process is told to `journal`, a list of JSON values a fact
+          (log_facts.py); restore() takes such a fact back.
 Not here  Which partition (topic.py), who has read how far (consumer_group.py), what is
-          deleted, and when (retention.py), a disk (the journal).
+          deleted, and when (retention.py), which offset stands where (rows.py).
 Source    Kafka documentation, "Design", "The Log". A Kafka partition has replicas, and a
           reader sees it only up to the high watermark; here is one copy, seen whole.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from minibroker import log_facts
 from minibroker.arguments import headers_or_none, seconds, whole_number
-from minibroker.errors import OffsetOutOfRange
+from minibroker.errors import InvalidArgument, OffsetOutOfRange
+from minibroker.log_facts import Journal
 from minibroker.message import NO_HEADERS
 from minibroker.producers import Batch, Producers
-from minibroker.record import Record, Row, bytes_of, row_of
-from minibroker.timestamps import Timestamps
+from minibroker.record import Record, Row, row_of
+from minibroker.rows import Rows
 
 Observer = Callable[..., None]  # observer(kind, **data), after the fact
 _new = tuple.__new__  # _new(Record, values) is Record(*values), only faster
@@ -41,17 +44,19 @@ class Partition:
     """
 
     def __init__(
-        self, topic: str, number: int, *, measured: bool = False, observer: Observer | None = None
+        self,
+        topic: str,
+        number: int,
+        *,
+        measured: bool = False,
+        observer: Observer | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.topic = topic
         self.number = number
         self._observer = observer
-        self._rows: list[Row] = []  # in order of offset
-        self._offsets: list[int] | None = None  # of each row; None: no holes, so they follow from the end
-        self._sizes: list[int] | None = [] if measured else None  # of each row, in bytes
-        self._times = Timestamps()
-        self._start = 0
-        self._end = 0
+        self._journal = journal
+        self._rows = Rows(measured=measured)
         self._producers = Producers()
 
     def __len__(self) -> int:
@@ -66,17 +71,17 @@ class Partition:
     @property
     def start_offset(self) -> int:
         """The first offset that may be fetched. It rises when retention deletes, never otherwise."""
-        return self._start
+        return self._rows.start
 
     @property
     def end_offset(self) -> int:
         """The offset that the next record will get: one past the last."""
-        return self._end
+        return self._rows.end
 
     @property
     def bytes(self) -> int | None:
         """What it holds, in bytes as record.bytes_of counts them; None if it is not `measured`."""
-        return None if self._sizes is None else sum(self._sizes)
+        return self._rows.bytes
 
     # -- writing -------------------------------------------------------------------------------------
 
@@ -100,11 +105,9 @@ class Partition:
             if written is not None:
                 return self._record(written.offset, written.timestamp, written.rows[0])
         copied = headers_or_none(headers) if headers else NO_HEADERS
-        record = _new(Record, (self.number, self._end, key, value, copied, now))
-        self._write(((key, value, copied) if headers else (key, value),), now)
-        if producer is not None and sequence is not None:
-            self._producers.remember(producer, Batch(sequence, record.offset, now, self._rows[-1:]))
-        return record
+        row = (key, value, copied) if headers else (key, value)
+        offset = self._write((row,), now, producer, sequence)
+        return _new(Record, (self.number, offset, key, value, copied, now))
 
     def append_many(
         self,
@@ -133,12 +136,10 @@ class Partition:
             written = self._known(producer, sequence, len(rows))
             if written is not None:
                 return range(written.offset, written.offset + len(rows))
-        first = self._end
-        if rows:
-            self._write(rows, now)
-            if producer is not None and sequence is not None:
-                self._producers.remember(producer, Batch(sequence, first, now, rows))
-        return range(first, self._end)
+        if not rows:
+            return range(self._rows.end, self._rows.end)
+        first = self._write(rows, now, producer, sequence)
+        return range(first, first + len(rows))
 
     def _known(self, producer: str, sequence: int | None, records: int) -> Batch | None:
         """The batch that this is a retry of, if it is one."""
@@ -147,19 +148,16 @@ class Partition:
             self._observe("duplicate", offset=written.offset, producer=producer, sequence=sequence)
         return written
 
-    def _write(self, rows: Sequence[Row], now: float) -> None:
-        first = self._end
-        if self._sizes is not None:
-            self._sizes += [bytes_of(row) for row in rows]  # first: it may refuse a value
-        self._rows += rows
-        self._end += len(rows)
-        if now != self._times.last:
-            self._times.note(first, now)
-        if self._offsets is not None:
-            self._offsets += range(first, self._end)
+    def _write(self, rows: Sequence[Row], now: float, producer: str | None, sequence: int | None) -> int:
+        first = self._rows.add(rows, now)
+        if producer is not None and sequence is not None:
+            self._producers.remember(producer, Batch(sequence, first, now, rows))
+        if self._journal is not None:
+            self._journal(log_facts.batch(self.topic, self.number, first, now, rows, producer, sequence))
         if self._observer is not None:
             for offset, row in enumerate(rows, first):
                 self._observe("appended", offset=offset, key=row[0], value=row[1])
+        return first
 
     # -- reading -------------------------------------------------------------------------------------
 
@@ -172,45 +170,36 @@ class Partition:
         whole_number("offset", offset, at_least=0)
         whole_number("max_records", max_records, at_least=1)
         self.check_offset(offset)
-        return self._records(self._index_of(offset), max_records)
+        return self._records(self._rows.index_of(offset), max_records)
 
     def check_offset(self, offset: int) -> None:
         """OffsetOutOfRange if no fetch can begin there."""
-        if self._start <= offset <= self._end:
+        start, end = self._rows.start, self._rows.end
+        if start <= offset <= end:
             return
-        if offset < self._start:
-            why = f"retention deleted what was before {self._start}: those records are lost to you"
+        if offset < start:
+            why = f"retention deleted what was before {start}: those records are lost to you"
         else:
-            why = f"the next record will be {self._end}: this offset is of another log, or of a lost one"
+            why = f"the next record will be {end}: this offset is of another log, or of a lost one"
         raise OffsetOutOfRange(
-            f"{self.name} has offsets {self._start} to {self._end}, not {offset}; {why}. "
+            f"{self.name} has offsets {start} to {end}, not {offset}; {why}. "
             f"Seek to the earliest or the latest, and say which in your history",
-            earliest=self._start,
-            latest=self._end,
+            earliest=start,
+            latest=end,
         )
 
     def offset_at(self, time: float) -> int:
         """The offset of the first record written at `time` (seconds) or later; end_offset if none was."""
-        first = self._times.first_at(seconds("time", time))
-        return self._offset_of(self._index_of(first)) if first is not None else self._end
+        return self._rows.offset_at(seconds("time", time))
 
-    def offset_of_newest(self, records: int) -> int:
-        """The offset from which on there are only so many records (all of them, if there are no more)."""
-        return self._offset_of(max(0, len(self) - records))
-
-    def offset_of_newest_bytes(self, limit: int) -> int:
-        """The offset from which on there are at most `limit` bytes, or one record that is larger."""
-        excess, index = (self.bytes or 0) - limit, 0
-        for size in (self._sizes or [])[:-1]:
-            if excess <= 0:
-                break
-            excess -= size
-            index += 1
-        return self._offset_of(index)
+    def offset_of_newest(self, *, records: int | None = None, bytes: int | None = None) -> int:
+        """The offset from which on there are at most so many `records` or `bytes`, but one record always."""
+        start = 0 if records is None else self._rows.offset_of(max(0, len(self) - records))
+        return start if bytes is None else max(start, self._rows.offset_of_newest_bytes(bytes))
 
     def first_from(self, offset: int) -> Record | None:
         """The record at `offset`, or the next one after it; None at the end."""
-        return next(iter(self._records(self._index_of(offset), 1)), None)
+        return next(iter(self._records(self._rows.index_of(offset), 1)), None)
 
     def records(self) -> Iterator[Record]:
         """All of them, in order."""
@@ -220,39 +209,50 @@ class Partition:
 
     def trim(self, start_offset: int) -> int:
         """Delete what is before `start_offset`, and start there; how many records that were."""
-        index = self._index_of(start_offset)
-        for column in (self._rows, self._offsets, self._sizes):
-            if column is not None:
-                del column[:index]
-        self._start = max(self._start, min(start_offset, self._end))
-        self._times.forget_before(self._start)
-        return index
+        return self._rows.trim(start_offset)
 
     def remove(self, offsets: Iterable[int]) -> int:
         """Take these offsets out, and leave holes: no other record moves, start and end stay. How many."""
-        before, gone = len(self), set(offsets)
-        kept = [index for index in range(before) if self._offset_of(index) not in gone]
-        if len(kept) < before:
-            self._offsets = [self._offset_of(index) for index in kept]
-            self._rows = [self._rows[index] for index in kept]
-            if self._sizes is not None:
-                self._sizes = [self._sizes[index] for index in kept]
-            self._times.keep(self._offsets)
-        return before - len(kept)
+        return self._rows.remove(offsets)
+
+    # -- a journal: all that it holds, and back -------------------------------------------------------
+
+    def facts(self) -> Iterator[log_facts.Fact]:
+        """What a journal must know to make this partition anew, in facts of at most 1,000 records."""
+        ends = (self.start_offset, self.end_offset, len(self) < self.end_offset - self.start_offset)
+        yield log_facts.holds(self.topic, self.number, *ends, self._producers.state())
+        for offset, time, rows in self._rows.batches(1_000):
+            yield log_facts.batch(self.topic, self.number, offset, time, rows)
+
+    def begin(self, start: int, end: int, holes: bool, producers: Mapping[str, Any]) -> None:
+        """As a `holds` fact says. The partition must be new; so for restore(). Nothing is observed."""
+        self._rows.begin(start, end, holes=holes)
+        self._producers.restore(producers)
+
+    def restore(
+        self,
+        offset: int,
+        time: float,
+        rows: Iterable[Sequence[Any]],
+        producer: str | None = None,
+        sequence: int | None = None,
+    ) -> None:
+        """As a `batch` fact says: these rows were written then, the first under this offset.
+
+        They are taken as they are, since they were checked when they were written. Nothing is observed or
+        written down.
+        """
+        if offset > self.end_offset:
+            raise InvalidArgument(
+                f"{self.name} ends at {self.end_offset}, and the next batch begins at {offset}: "
+                f"what was written between them is missing"
+            )
+        kept = list(map(tuple, rows))
+        self._rows.put_back(offset, kept, time)
+        if producer is not None and sequence is not None:
+            self._producers.remember(producer, Batch(sequence, offset, time, kept))
 
     # -- helpers ------------------------------------------------------------------------------------------
-
-    def _index_of(self, offset: int) -> int:
-        """Where in the list the first record is that has this offset or a later one."""
-        if self._offsets is None:
-            return max(0, offset - (self._end - len(self._rows)))
-        return bisect_left(self._offsets, offset)
-
-    def _offset_of(self, index: int) -> int:
-        """The offset of the record there; end_offset one past the last."""
-        if self._offsets is None:
-            return self._end - len(self._rows) + index
-        return self._offsets[index] if index < len(self._offsets) else self._end
 
     def _record(self, offset: int, time: float, row: Row) -> Record:
         headers = row[2] if len(row) > 2 else NO_HEADERS
@@ -260,13 +260,10 @@ class Partition:
 
     def _records(self, index: int, count: int) -> list[Record]:
         """So many from this place on, as they are read: what follows from where they stand put with them."""
-        rows = self._rows[index : index + count]
-        first = self._offset_of(index)
-        offsets = self._offsets[index : index + count] if self._offsets else range(first, first + len(rows))
-        number, times = self.number, self._times.of(offsets)
+        number = self.number
         return [
             _new(Record, (number, offset, row[0], row[1], row[2] if len(row) > 2 else NO_HEADERS, time))
-            for offset, time, row in zip(offsets, times, rows, strict=True)
+            for offset, time, row in self._rows.read(index, count)
         ]
 
     def _observe(self, kind: str, **data: Any) -> None:

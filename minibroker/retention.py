@@ -20,8 +20,8 @@ Source    Kafka documentation, "Design", "Log Compaction"; KIP-534 for the tombs
           dirty; here each cleaning compacts all of it.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from minibroker.arguments import seconds, whole_number
@@ -83,26 +83,26 @@ class Cleaning:
     removed: tuple[int, ...] = ()  # the offsets that compaction takes out
     met: tuple[int, ...] = ()  # the offsets of tombstones that no cleaning met before
 
-    def to_json(self) -> dict[str, Any]:
-        """The fact as JSON values; `from_json` turns them back."""
-        return asdict(self)
+    def to_list(self) -> list[Any]:
+        """The fact as JSON values, in the order of the fields; `from_list` turns them back."""
+        return [self.partition, self.at, self.start_offset, list(self.removed), list(self.met)]
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Cleaning":
-        """The fact that `to_json` wrote."""
-        lists = {name: tuple(values[name]) for name in ("removed", "met")}
-        return cls(**{**values, **lists})
+    def from_list(cls, values: Sequence[Any]) -> "Cleaning":
+        """The fact that `to_list` wrote."""
+        partition, at, start_offset, removed, met = values
+        return cls(partition, at, start_offset, tuple(removed), tuple(met))
 
 
-def trimming(partition: Partition, cleanup: Cleanup, *, now: float) -> Cleaning | None:
+def trimming(
+    partition: Partition, cleanup: Cleanup, met: Mapping[int, float], *, now: float
+) -> Cleaning | None:
     """The cleaning that deletes what is older than `retention`, or more than a partition keeps."""
     start = partition.start_offset
     if cleanup.retention is not None and now > cleanup.retention:
         start = max(start, partition.offset_at(now - cleanup.retention))
-    if cleanup.retention_records is not None:
-        start = max(start, partition.offset_of_newest(cleanup.retention_records))
-    if cleanup.retention_bytes is not None:
-        start = max(start, partition.offset_of_newest_bytes(cleanup.retention_bytes))
+    most = {"records": cleanup.retention_records, "bytes": cleanup.retention_bytes}
+    start = max(start, partition.offset_of_newest(**most))
     return Cleaning(partition.number, now, start) if start > partition.start_offset else None
 
 

@@ -5,16 +5,18 @@ Idea      Order is kept in a partition and nowhere else. So what must stay in or
           partitions are more readers at once and less order.
 Time      `now` (seconds, never going back) is handed in; next_deadline() says when somebody
           should call advance(), which cleans (retention.py).
+Journal   facts() is what a journal must know to make it anew, restore() takes such a fact back.
 Not here  The hash (partitioner.py), offsets (partition.py), readers (consumer_group.py).
 Source    Kafka documentation, "Introduction", "Main Concepts".
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from minibroker.arguments import text, to_json, topic_name, whole_number
 from minibroker.errors import InvalidArgument, NoSuchTopic
+from minibroker.log_facts import Fact, Journal
 from minibroker.partition import Observer, Partition
 from minibroker.partitioner import Partitioner
 from minibroker.record import Record, row_of
@@ -49,15 +51,17 @@ class TopicLog:
         partitions: int = 1,
         cleanup: Cleanup | None = None,
         observer: Observer | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.name = topic_name(name)
         self.cleanup = cleanup or Cleanup()
         self._observer = observer
+        self._journal = journal
         self._partitions: list[Partition] = []
         self._tombstones: list[dict[int, float]] = []  # of each partition: when cleaning first met them
         self._partitioner = Partitioner(0)
         self._next_cleaning: float | None = None  # None: nothing was written since there was nothing to clean
-        self.grow(partitions)
+        self._have(whole_number("partitions", partitions, at_least=1))
 
     @property
     def partitions(self) -> Sequence[Partition]:
@@ -89,13 +93,20 @@ class TopicLog:
                 f"topic {self.name!r} has {len(self._partitions)} partitions and cannot have {partitions}: "
                 f"partitions can be added, never taken away"
             )
+        self._have(partitions)
+        if self._journal is not None:
+            self._journal(["topic", self.name, settings(self)])
+
+    def _have(self, partitions: int) -> None:
         measured = self.cleanup.retention_bytes is not None
         for number in range(len(self._partitions), partitions):
-            self._partitions.append(Partition(self.name, number, measured=measured, observer=self._observer))
+            made = Partition(
+                self.name, number, measured=measured, observer=self._observer, journal=self._journal
+            )
+            self._partitions.append(made)
             self._tombstones.append({})
-        self._partitioner = Partitioner(
-            partitions, turn=self._partitioner.turn, keyless=not self.cleanup.compact
-        )
+        turn = self._partitioner.turn
+        self._partitioner = Partitioner(partitions, turn=turn, keyless=not self.cleanup.compact)
 
     # -- writing and reading ---------------------------------------------------------------------------
 
@@ -120,8 +131,7 @@ class TopicLog:
         else:
             chosen = self.partition(partition)
             self._partitioner.check(key)
-        if self._next_cleaning is None:
-            self._next_cleaning = now + self.cleanup.check_interval
+        self._ask_for_cleaning(now)
         return chosen.append(key, value, now=now, headers=headers, producer=producer, sequence=sequence)
 
     def append_many(
@@ -154,8 +164,7 @@ class TopicLog:
             batches = dict(zip(self._partitions, self._partitioner.group(records), strict=True))
         if self.cleanup.retention_bytes is not None:
             to_json(list(batches.values()))  # a value that has no size is refused before anything is written
-        if self._next_cleaning is None:
-            self._next_cleaning = now + self.cleanup.check_interval
+        self._ask_for_cleaning(now)
         return {
             chosen.number: chosen.extend(rows, now=now, producer=producer, sequence=sequence)
             for chosen, rows in batches.items()
@@ -188,24 +197,59 @@ class TopicLog:
         """Forget what the cleanup says, now; what that did, a line for each partition that was changed."""
         found = []
         for partition, met in zip(self._partitions, self._tombstones, strict=True):
-            if self.cleanup.compact:
-                cleaning = compaction(partition, self.cleanup, met, now=now)
-            else:
-                cleaning = trimming(partition, self.cleanup, now=now)
+            decide = compaction if self.cleanup.compact else trimming
+            cleaning = decide(partition, self.cleanup, met, now=now)
             if cleaning is not None:
-                self.apply(cleaning)
                 found.append(cleaning)
+                trimmed, removed = self.apply(cleaning)
+                if self._journal is not None:
+                    self._journal(["cleaned", self.name, *cleaning.to_list()])
+                self._observe("trimmed", partition, trimmed, start_offset=partition.start_offset)
+                self._observe("compacted", partition, removed, kept=len(partition))
         return found
 
-    def apply(self, cleaning: Cleaning) -> None:
-        """Do what a cleaning decided. To do it twice is to do it once."""
+    def apply(self, cleaning: Cleaning) -> tuple[int, int]:
+        """Do what was decided; to do it twice is to do it once. How many were trimmed, and removed."""
         partition, met = self._partitions[cleaning.partition], self._tombstones[cleaning.partition]
         met.update((offset, cleaning.at) for offset in cleaning.met)
         for offset in cleaning.removed:
             met.pop(offset, None)
-        trimmed, removed = partition.trim(cleaning.start_offset), partition.remove(cleaning.removed)
-        self._observe("trimmed", partition, trimmed, start_offset=partition.start_offset)
-        self._observe("compacted", partition, removed, kept=len(partition))
+        return partition.trim(cleaning.start_offset), partition.remove(cleaning.removed)
+
+    # -- a journal: all that it holds, and back -------------------------------------------------------
+
+    def facts(self) -> Iterator[Fact]:
+        """What a journal must know to make this topic anew (log_facts.py), and no more."""
+        yield ["topic", self.name, settings(self)]
+        for partition, met in zip(self._partitions, self._tombstones, strict=True):
+            yield from partition.facts()
+            if met:
+                yield ["met", self.name, partition.number, [list(each) for each in met.items()]]
+
+    def restore(self, fact: Fact) -> None:
+        """Take back what a journal was told of this topic. Nothing is observed, or written down again."""
+        if fact[0] == "batch":  # nearly all are
+            _, _, partition, *written = fact
+            self._partitions[partition].restore(*written)
+            self._ask_for_cleaning(written[1])
+            return
+        match fact:
+            case ["cleaned", _, *cleaning]:
+                made = Cleaning.from_list(cleaning)
+                self.apply(made)
+                self._next_cleaning = made.at + self.cleanup.check_interval
+            case ["topic", _, {"partitions": partitions}]:
+                self._have(partitions)
+            case ["holds", _, partition, start, end, holes, producers]:
+                self._partitions[partition].begin(start, end, holes, producers)
+            case ["met", _, partition, tombstones]:
+                self._tombstones[partition].update(tombstones)
+            case _:
+                raise InvalidArgument(f"no fact of topic {self.name!r}: {str(fact)[:80]}")
+
+    def _ask_for_cleaning(self, now: float) -> None:
+        if self._next_cleaning is None:
+            self._next_cleaning = now + self.cleanup.check_interval
 
     def _gets_dirty_by_itself(self) -> bool:
         """Is there something that time alone will make removable? (An append asks for a cleaning anyway.)"""

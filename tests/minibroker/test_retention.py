@@ -224,7 +224,7 @@ def test_what_a_cleaning_did_can_be_done_again_on_a_copy_that_was_not_cleaned(cl
     facts = [topic.clean(now) for now in (40, 60, 80)]
     for fact in [fact for cleaning in facts for fact in cleaning]:
         for _ in range(2):  # twice, as after a restart in the middle
-            copy.apply(Cleaning.from_json(json.loads(json.dumps(fact.to_json()))))
+            copy.apply(Cleaning.from_list(json.loads(json.dumps(fact.to_list()))))
 
     assert facts[0] != []
     assert left(copy) == left(topic)
