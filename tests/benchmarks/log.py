@@ -6,6 +6,8 @@ Idea      A log in memory is lists with rules, so the reference is a list. Two l
           record and appends it to one of 8 lists. Cost is the inverse of speed: the budget of 0.15
           of list.append's speed is 1 / 0.15 of its cost. The log has 8 partitions, and its keys are
           1,000 orders', which it has met before (a new one is hashed, in Python).
+Restart   has the budget of reading the log's file (DESIGN.md): here the part of it that is not the
+          file's, to take the facts back, against reading their JSON alone.
 Reading   has no budget but must not pay for the writing: a replay is the log fetched from its start to
           its end, 500 records at a time, against a walk along a list of the same records.
 Not here  The budgets' argument (DESIGN.md, "Budgets"); a log on a disk.
@@ -14,6 +16,7 @@ Not here  The budgets' argument (DESIGN.md, "Budgets"); a log on a disk.
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 
 from minibroker import TopicLog
@@ -83,10 +86,32 @@ def walk(pairs: list[tuple[str, str]]) -> None:
         pair[0]
 
 
+def facts_as_json(log: TopicLog) -> list[str]:
+    """What a journal would have, a line each."""
+    return [json.dumps(fact) for fact in log.facts()]
+
+
+def read_json(lines: list[str]) -> None:
+    """The least that a restart has to do."""
+    for line in lines:
+        json.loads(line)
+
+
+def restart(lines: list[str]) -> None:
+    """A topic made anew."""
+    log = TopicLog("bench", partitions=PARTITIONS)
+    for line in lines:
+        log.restore(json.loads(line))
+
+
 def measure() -> list[Measurement]:
     pairs, log = records(), TopicLog("bench", partitions=PARTITIONS)
-    many, one = functools.partial(in_batches, log, pairs), functools.partial(one_by_one, log, pairs)
-    ready, made = functools.partial(ready_object, pairs), functools.partial(tuples_of_five, pairs)
+    many, one = _of(in_batches, log, pairs), _of(one_by_one, log, pairs)
+    ready, made = _of(ready_object, pairs), _of(tuples_of_five, pairs)
+    many()
+    batches = facts_as_json(log)
+    one()
+    singles = facts_as_json(log)
     rows: list[tuple[str, Callable[[], object], Callable[[], object], float | None, float | None]] = [
         ("append_many: cost of list.append", many, ready, MUST, GOAL),
         ("append_many: cost of a tuple made and appended", many, made, None, None),
@@ -94,8 +119,22 @@ def measure() -> list[Measurement]:
         ("append: cost of a tuple made and appended", one, made, None, None),
         (
             "replay: cost of a walk",
-            functools.partial(replay, log),
-            functools.partial(walk, pairs),
+            _of(replay, log),
+            _of(walk, pairs),
+            None,
+            None,
+        ),
+        (
+            "restart, of batches: cost of their JSON",
+            _of(restart, batches),
+            _of(read_json, batches),
+            None,
+            None,
+        ),
+        (
+            "restart, one by one: cost of their JSON",
+            _of(restart, singles),
+            _of(read_json, singles),
             None,
             None,
         ),
@@ -106,3 +145,7 @@ def measure() -> list[Measurement]:
         note = f"{mine / RECORDS * 1e9:.0f} against {other / RECORDS * 1e9:.0f} ns: {1 / ratio:.3f}"
         found.append(Measurement(f"log, {name}", ratio, "x", must, goal, note))
     return found
+
+
+def _of(function: Callable[..., object], *arguments: object) -> Callable[[], object]:
+    return functools.partial(function, *arguments)
