@@ -131,6 +131,10 @@ class LogBroker:
         for key in sorted(self._groups):
             yield from self._groups[key].facts()
 
+    def things(self) -> int:
+        """How many records the facts speak of, for a journal that asks whether it is worth beginning anew."""
+        return sum(len(partition) for topic in self._topics.values() for partition in topic.partitions)
+
     def restore(self, fact: Fact) -> None:
         """Take back what a journal was told, fact by fact in order. Nothing is observed, or written down."""
         kind, name = fact[0], fact[1]

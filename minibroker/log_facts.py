@@ -3,21 +3,19 @@
 Idea      A fact is a list of JSON values that says what happened to one partition or group. Read in
           the order of writing they make all of it anew: a log is written down by being written.
 
-          | fact                                                              | it says                  |
-          |-------------------------------------------------------------------|--------------------------|
-          | ["topic", topic, settings]                                        | it exists, with so many  |
-          |                                                                   | partitions               |
-          | ["holds", topic, partition, start, end, holes, producers]         | before the batches that  |
-          |                                                                   | follow there was more    |
-          | ["met", topic, partition, [[offset, time], ...]]                  | tombstones, and when a   |
-          |                                                                   | cleaning first met them  |
-          | ["batch", topic, partition, offset, time, rows]                   | written, the first under |
-          |                                                                   | this offset              |
-          | ["batch", topic, partition, offset, time, rows, producer, number] | ... with numbers         |
-          | ["cleaned", topic, partition, time, start, removed, met]          | what a cleaning did      |
-          | ["producers", number]                                             | so many ids were given   |
-          | ["generation", topic, group, number]                              | the group began it       |
-          | ["committed", topic, group, partition, offset]                    | the next offset to read  |
+        | fact                                                      | it says                               |
+        |-----------------------------------------------------------|---------------------------------------|
+        | ["topic", topic, settings]                                | it exists, with so many partitions    |
+        | ["holds", topic, partition, start, end, holes, producers] | there was more, before the batches    |
+        |                                                           | that follow                           |
+        | ["met", topic, partition, [[offset, time], ...]]          | tombstones, and when a cleaning       |
+        |                                                           | first met them                        |
+        | ["batch", topic, partition, offset, time, numbers, rows]  | written, the first under this offset; |
+        |                                                           | numbers: null, or producer, sequence  |
+        | ["cleaned", topic, partition, time, removed, met, start]  | what a cleaning did                   |
+        | ["producers", number]                                     | so many ids were given                |
+        | ["generation", topic, group, number]                      | the group began it                    |
+        | ["committed", topic, group, partition, offset]            | the next offset to read               |
 
 Members   are not written down: after a restart each must join again. So a generation is: one that was
           given must never be given again.
@@ -43,8 +41,8 @@ def batch(
     sequence: int | None = None,
 ) -> Fact:
     """These rows were written at once, with a producer's numbers or without."""
-    written = ["batch", topic, partition, offset, time, rows]
-    return written if producer is None else [*written, producer, sequence]
+    numbers = None if producer is None else [producer, sequence]
+    return ["batch", topic, partition, offset, time, numbers, rows]
 
 
 def holds(

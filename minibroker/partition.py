@@ -230,12 +230,7 @@ class Partition:
         self._producers.restore(producers)
 
     def restore(
-        self,
-        offset: int,
-        time: float,
-        rows: Iterable[Sequence[Any]],
-        producer: str | None = None,
-        sequence: int | None = None,
+        self, offset: int, time: float, numbers: Sequence[Any] | None, rows: Iterable[Sequence[Any]]
     ) -> None:
         """As a `batch` fact says: these rows were written then, the first under this offset.
 
@@ -249,7 +244,8 @@ class Partition:
             )
         kept = list(map(tuple, rows))
         self._rows.put_back(offset, kept, time)
-        if producer is not None and sequence is not None:
+        if numbers is not None:
+            producer, sequence = numbers
             self._producers.remember(producer, Batch(sequence, offset, time, kept))
 
     # -- helpers ------------------------------------------------------------------------------------------

@@ -84,13 +84,13 @@ class Cleaning:
     met: tuple[int, ...] = ()  # the offsets of tombstones that no cleaning met before
 
     def to_list(self) -> list[Any]:
-        """The fact as JSON values, in the order of the fields; `from_list` turns them back."""
-        return [self.partition, self.at, self.start_offset, list(self.removed), list(self.met)]
+        """The fact as JSON values; `from_list` turns them back."""
+        return [self.partition, self.at, list(self.removed), list(self.met), self.start_offset]
 
     @classmethod
     def from_list(cls, values: Sequence[Any]) -> "Cleaning":
         """The fact that `to_list` wrote."""
-        partition, at, start_offset, removed, met = values
+        partition, at, removed, met, start_offset = values
         return cls(partition, at, start_offset, tuple(removed), tuple(met))
 
 

@@ -31,8 +31,9 @@ from minibroker.errors import (
     OffsetOutOfRange,
     StaleGeneration,
 )
-from minibroker.log_client import Topic, TopicConsumer
+from minibroker.log_client import Topic
 from minibroker.record import Record
+from minibroker.topic_consumer import TopicConsumer
 
 _MARK = b"CGMDv2:"
 

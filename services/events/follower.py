@@ -13,7 +13,7 @@ Source    Kafka documentation, KafkaConsumer, "Storing Offsets Outside Kafka".
 import asyncio
 
 from minibroker.errors import TRY_AGAIN, FencedMember, StaleGeneration
-from minibroker.log_client import TopicConsumer
+from minibroker.topic_consumer import TopicConsumer
 from services.events.projection import OutOfStep, Projection
 from services.node import Node
 

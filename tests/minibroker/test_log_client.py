@@ -21,6 +21,7 @@ from minibroker import (
     TopicExists,
     http_call,
 )
+from minibroker.log_broker import LogBroker
 from minibroker.partitioner import partition_for
 
 
@@ -380,3 +381,56 @@ def test_the_observer_sees_the_log_and_the_group(virtually, history):
 
     virtually(scenario())
     assert [event["kind"] for event in history] == ["appended", "joined", "rebalanced", "committed", "left"]
+
+
+# -- a restart -------------------------------------------------------------------------------------------
+
+
+def test_a_log_broker_made_anew_from_its_facts_knows_all_but_who_was_there(virtually):
+    async def scenario():
+        journal: list[str] = []
+        clock = asyncio.get_running_loop().time
+        made = LogBroker(clock=clock, journal=lambda fact: journal.append(json.dumps(fact)))
+        orders = made.create_topic("orders", partitions=2, retention_records=2, check_interval=5)
+        made.create_topic("orders", partitions=2, retention_records=2, check_interval=5)
+        producer = await orders.new_producer()
+        await orders.append_many([("ada", n) for n in range(4)], partition=1, producer=producer, sequence=0)
+        async with orders.consumer("billing", member="a", start="earliest") as consumer:
+            while not (records := await consumer.poll()):
+                pass
+            await consumer.commit()
+        await asyncio.sleep(6)  # the cleaning, too
+        from_all, from_present = LogBroker(clock=clock), LogBroker(clock=clock)
+        for line in journal:
+            from_all.restore(json.loads(line))
+        for fact in made.facts():
+            from_present.restore(json.loads(json.dumps(fact)))
+        for again in (from_all, from_present):
+            topic = again.topic("orders")
+            assert await topic.partitions() == await orders.partitions()
+            assert await topic.fetch(1, 2) == await orders.fetch(1, 2) == records[2:]
+            assert await topic.committed("billing") == {0: 0, 1: 4}
+            assert again.group("orders", "billing").generation == made.group("orders", "billing").generation
+            assert again.group("orders", "billing").members == {}
+            retry = {"partition": 1, "producer": producer, "sequence": 0}
+            assert await topic.append_many([("ada", n) for n in range(4)], **retry) == {1: range(4)}
+            assert await topic.new_producer() != producer
+            assert again.things() == 2
+        return [json.loads(line)[0] for line in journal]
+
+    kinds = virtually(scenario())
+    assert [kind for kind in kinds if kind != "committed"] == [
+        "topic", "producers", "batch", "generation", "cleaned",
+    ]  # fmt: skip
+
+
+def test_a_fact_of_a_topic_that_is_not_there_is_refused(virtually):
+    async def scenario():
+        made = LogBroker(clock=asyncio.get_running_loop().time)
+        with pytest.raises(InvalidArgument, match="no fact of a topic that is here"):
+            made.restore(["batch", "orders", 0, 0, 1.0, None, [["ada", 1]]])
+        made.create_topic("orders")
+        with pytest.raises(InvalidArgument, match="orders/0 ends at 0, and the next batch begins at 3"):
+            made.restore(["batch", "orders", 0, 3, 1.0, None, [["ada", 1]]])
+
+    virtually(scenario())
