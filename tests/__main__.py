@@ -65,7 +65,8 @@ def main(options: list[str]) -> int:
                 status = beside.returncode
             else:
                 status = subprocess.call(python(command), cwd=ROOT)
-            report.append(f"{name} {time.monotonic() - since:.1f} s" + (" FAILED" if status else ""))
+            more = " more" if name == BESIDE else ""
+            report.append(f"{name} {time.monotonic() - since:.1f} s{more}" + (" FAILED" if status else ""))
             if status:
                 failed.append(name)
     print(f"== {time.monotonic() - began:.0f} s: {', '.join(report)}")
