@@ -32,6 +32,7 @@ settings.load_profile("house")
 
 # Where each system keeps a Chromium; CHROMIUM names another.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+ENGINES_TESTS = "tests/minibroker/engines/"
 ENGINES = ("aio_pika", "aiokafka", "confluent_kafka")
 # The file whose tests share nothing but the answer that they look at; it takes longest of all.
 ANSWERS = "tests/exercises/test_answers.py"
@@ -85,8 +86,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def together(nodeid: str) -> str:
-    """What a test is one piece of work with: its file, or the answer that it looks at."""
+    """What a test is one piece of work with: its file, the answer that it looks at, or the real brokers."""
     file, _, name = nodeid.partition("::")
+    if file.startswith(ENGINES_TESTS):
+        return ENGINES_TESTS  # one process, and so one RabbitMQ
     return file + name[name.find("[") :] if file == ANSWERS and "[" in name else file
 
 
