@@ -36,9 +36,11 @@ def test_lacks(number):
         ("tests/test_a.py::TestModel::runTest", "tests/test_a.py"),
         ("tests/exercises/test_answers.py::test_one[08-x]", "tests/exercises/test_answers.py[08-x]"),
         ("tests/exercises/test_answers.py::test_two[08-x]", "tests/exercises/test_answers.py[08-x]"),
+        ("tests/minibroker/engines/test_a.py::test_one", "tests/minibroker/engines/"),
+        ("tests/minibroker/engines/test_b.py::test_one", "tests/minibroker/engines/"),
     ],
 )
-def test_the_tests_of_a_file_stay_together_and_so_do_those_of_one_answer(test, piece):
+def test_the_tests_of_a_file_stay_together_and_so_do_those_of_one_answer_or_of_real_brokers(test, piece):
     assert together(test) == piece
 
 
