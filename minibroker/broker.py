@@ -73,7 +73,13 @@ class Broker:
         self.journal: Journal | None = None
         self.found: Found | None = None  # what reading the journal met; None if there is none
         if storage is not None:
-            self.journal = Journal(storage, clock=self.now, everything=self._facts, on_failure=self._forget)
+            self.journal = Journal(
+                storage,
+                clock=self.now,
+                everything=self._facts,
+                things=self._things,
+                on_failure=self._forget,
+            )
         self._remember()
 
     # -- durable ----------------------------------------------------------------------------------
@@ -93,8 +99,6 @@ class Broker:
             self._queues[name].restore(known)
         self.logs = LogBroker(clock=self.now, observer=self._observer)
         self._recovered = self.journal is not None  # and no alarm is set for what it brought back
-        if self.journal is not None:
-            self.journal.holds(sum(queue.depth for queue in self._queues.values()))
 
     def _forget(self) -> None:
         """The journal could not be written: what it does not know did not happen."""
@@ -111,6 +115,9 @@ class Broker:
         for queue in self._queues.values():
             yield ["queue", queue.name, _settings(queue)]
             yield from queue.facts()
+
+    def _things(self) -> int:
+        return sum(queue.depth for queue in self._queues.values())
 
     def now(self) -> float:
         """Seconds on the broker's clock."""

@@ -23,7 +23,6 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, is_dataclass
-from itertools import islice
 from typing import Any
 
 from minibroker.errors import StorageFailed
@@ -34,7 +33,7 @@ Fact = list[Any]
 MARK = b"\x1eMB\x1e"  # JSON text holds no such byte, so that it cannot be met within a frame's own
 _HEADER = struct.Struct(">4sII")
 SLACK = 10_000  # facts that are no longer true are no matter below this number
-FACTS_A_FRAME = 1_000  # of a compacted file
+THINGS_A_FRAME = 1_000  # that the facts in a frame of a compacted file speak of
 
 
 def frame(facts: list[Fact], *, now: float) -> bytes:
@@ -121,6 +120,7 @@ class Journal:
     storage      where the frames are kept
     clock        seconds, for the frames
     everything   the facts that make the present, and no more: for a compaction
+    things       how many messages and records there are, which says whether that is worth it
     on_failure   called when a write failed; the broker then forgets what was not written
     """
 
@@ -130,11 +130,13 @@ class Journal:
         *,
         clock: Callable[[], float],
         everything: Callable[[], Iterable[Fact]],
+        things: Callable[[], int],
         on_failure: Callable[[], None],
     ) -> None:
         self.storage = storage
         self._clock = clock
         self._everything = everything
+        self._things = things
         self._on_failure = on_failure
         self._pending: list[Fact] = []
         self._waiting: list[asyncio.Future[None]] = []  # for what is pending
@@ -170,9 +172,12 @@ class Journal:
         if found.torn:
             self.storage.cut(found.end)
 
-    def holds(self, things: int) -> None:
-        """So many things are there now: compact when the file speaks of more than twice as many."""
-        self._compact_at = 2 * (things + SLACK)
+    def _is_mostly_past(self) -> bool:
+        """Does the file speak of more than twice the things that there are, and a bit?"""
+        if self._weight < self._compact_at:
+            return False
+        self._compact_at = 2 * (self._things() + SLACK)
+        return self._weight >= self._compact_at
 
     def check(self) -> None:
         """StorageFailed, if a write failed and would fail still: so much is tried. No memory is changed."""
@@ -224,7 +229,7 @@ class Journal:
     async def _put(self, facts: list[Fact]) -> None:
         """Append a frame; or, if the file has become too long for what is true, write that anew."""
         now = self._clock()
-        if self._weight >= self._compact_at:
+        if self._is_mostly_past():
             present = list(self._everything())  # what it says includes `facts`
             try:
                 await self.storage.replace(_frames(present, now))
@@ -232,7 +237,6 @@ class Journal:
                 self._compact_at *= 2  # the old file is as it was; try again later
             else:
                 self._weight = sum(map(weight, present))
-                self.holds(self._weight)
                 return
         data = frame(facts, now=now)
         try:
@@ -251,6 +255,12 @@ class Journal:
 
 
 def _frames(facts: list[Fact], now: float) -> Iterator[bytes]:
-    remaining = iter(facts)
-    while some := list(islice(remaining, FACTS_A_FRAME)):
+    some, things = list[Fact](), 0
+    for fact in facts:
+        some.append(fact)
+        things += weight(fact)
+        if things >= THINGS_A_FRAME:
+            yield frame(some, now=now)
+            some, things = [], 0
+    if some:
         yield frame(some, now=now)

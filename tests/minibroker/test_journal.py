@@ -341,7 +341,7 @@ def test_a_journal_may_be_used_without_a_loop_and_is_written_at_its_end():
 
 def test_journal_reads_one_frame_at_a_time():
     disk = Memory(b"".join(frame([["n", n]], now=n) for n in range(1_000)))
-    journal = Journal(disk, clock=lambda: 0.0, everything=list, on_failure=lambda: None)
+    journal = Journal(disk, clock=lambda: 0.0, everything=list, things=int, on_failure=lambda: None)
 
     facts = journal.read(found := Found())
 
