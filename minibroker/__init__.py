@@ -39,6 +39,7 @@ operations       the same, as JSON
 client           a queue as a service sees it
 consumer         fetching ahead, with a window, and stopping
 local            the client in the broker's own process
+local_topic      a topic's client in the broker's own process
 log_broker       topics and groups by name, in one event loop
 log_operations   the same, as JSON
 log_client       a topic as a service sees it

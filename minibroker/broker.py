@@ -27,8 +27,10 @@ from minibroker.errors import InvalidArgument, NoSuchQueue, QueueExists
 from minibroker.journal import Fact, Found, Journal
 from minibroker.lease import Lease
 from minibroker.local import LocalQueue
+from minibroker.local_topic import LocalTopic
 from minibroker.log_broker import LogBroker
 from minibroker.log_client import Topic
+from minibroker.log_operations import LOOKS
 from minibroker.markup import table
 from minibroker.message import Message
 from minibroker.recovery import Tables
@@ -80,31 +82,32 @@ class Broker:
                 things=self._things,
                 on_failure=self._forget,
             )
+        self._write = None if self.journal is None else self.journal.write
+        self.logs = LogBroker(clock=self.now, observer=observer, journal=self._write)
         self._remember()
 
     # -- durable ----------------------------------------------------------------------------------
 
     def _remember(self) -> None:
         """Know what the journal knows; without one, nothing."""
-        tables, write = Tables(), None
+        tables = Tables(self.logs.restore)
         if self.journal is not None:
             self.found = Found()
             tables.take(self.journal.read(self.found), self.found)
-            self._clock, write = steady(self._source, since=self.found.at), self.journal.write
-        self._write = write
+            self._clock = steady(self._source, since=self.found.at)
         self._next_id = count(tables.last_id + 1).__next__  # one sequence for all: a dead letter keeps its id
         self._queues: dict[str, WorkQueue] = {}
         for name, known in tables.queues.items():
             self._queues[name] = self._made(name, known.settings)
             self._queues[name].restore(known)
-        self.logs = LogBroker(clock=self.now, observer=self._observer)
         self._recovered = self.journal is not None  # and no alarm is set for what it brought back
 
     def _forget(self) -> None:
         """The journal could not be written: what it does not know did not happen."""
         self._alarm.stop()
-        self.logs.close()
+        self.logs.forget()
         self._remember()
+        self.logs.settle()
         self._settle_all()
         if self._observer is not None:
             self._observer("storage_failed")
@@ -115,9 +118,10 @@ class Broker:
         for queue in self._queues.values():
             yield ["queue", queue.name, _settings(queue)]
             yield from queue.facts()
+        yield from self.logs.facts()
 
     def _things(self) -> int:
-        return sum(queue.depth for queue in self._queues.values())
+        return sum(queue.depth for queue in self._queues.values()) + self.logs.things()
 
     def now(self) -> float:
         """Seconds on the broker's clock."""
@@ -206,11 +210,25 @@ class Broker:
 
     def create_topic(self, name: str, *, partitions: int = 1, **cleanup: Any) -> Topic:
         """Make a topic; `cleanup` are the fields of Cleanup: `retention=3600`, `compact=True`..."""
-        return self.logs.create_topic(name, partitions=partitions, **cleanup)
+        self.logs.create_topic(name, partitions=partitions, **cleanup)
+        return self.topic(name)
 
     def topic(self, name: str, *, consumer: str = "") -> Topic:
         """The client of a topic in this process, for a consumer of that name."""
-        return self.logs.topic(name, consumer=consumer)
+        self.logs.find(name)
+        return LocalTopic(name, self, self._call_topic_with_copies, consumer=consumer)
+
+    async def call_topic(self, topic: str, operation: str, arguments: Any) -> dict[str, Any]:
+        """Do one operation on a topic: JSON values in, JSON values out (log_operations.py has the table)."""
+        self.check_topic(operation)
+        answer = await self.logs.call(topic, operation, arguments)
+        await self.written()
+        return answer
+
+    def check_topic(self, operation: str) -> None:
+        """StorageFailed for an operation that changes a log, while that could not be written down."""
+        if self.journal is not None and operation not in LOOKS:
+            self.journal.check()
 
     def __repr__(self) -> str:
         counts = [f"{name}: {queue.depth}" for name, queue in sorted(self._queues.items())]
@@ -415,6 +433,13 @@ class Broker:
         self, queue: str, operation: str, arguments: dict[str, Any]
     ) -> dict[str, Any]:
         result = await self.call(queue, operation, from_json(to_json(arguments)))
+        copy: dict[str, Any] = from_json(to_json(result))
+        return copy
+
+    async def _call_topic_with_copies(
+        self, topic: str, operation: str, arguments: dict[str, Any]
+    ) -> dict[str, Any]:
+        result = await self.call_topic(topic, operation, from_json(to_json(arguments)))
         copy: dict[str, Any] = from_json(to_json(result))
         return copy
 

@@ -113,11 +113,11 @@ class BrokerApp:
                 return {"topics": self.broker.logs.names()}
             case ["", "topics", name]:
                 _expect(method, "GET")
-                return await self.broker.logs.call(name, "describe", {})
+                return await self.broker.call_topic(name, "describe", {})
             case ["", "topics", name, operation] if operation in LOG_OPERATIONS:
                 _expect(method, "POST")
                 arguments = from_json(await self._body(receive) or b"{}")
-                return await self._perform(self.broker.logs.call, name, operation, arguments, receive)
+                return await self._perform(self.broker.call_topic, name, operation, arguments, receive)
             case ["", "queues" | "topics" as kind, _, operation]:
                 there_are = ", ".join(OPERATIONS if kind == "queues" else LOG_OPERATIONS)
                 raise _Refused(404, f"no operation {operation[:40]!r}; there are: {there_are}")

@@ -98,10 +98,13 @@ class LogBroker:
     def group(self, topic: str, name: str) -> ConsumerGroup:
         """The group of that name on `topic`; made now, with the defaults, if there is none yet."""
         self.find(topic)
-        key = (topic, topic_name(name))
+        return self._group(topic, topic_name(name))
+
+    def _group(self, topic: str, name: str) -> ConsumerGroup:
+        key = (topic, name)
         if key not in self._groups:
             self._groups[key] = ConsumerGroup(name, self.find, observer=self._observer, journal=self._journal)
-            self._barriers[key] = WaitingLine()
+            self._barriers.setdefault(key, WaitingLine())
         return self._groups[key]
 
     def new_producer(self) -> str:
@@ -135,13 +138,20 @@ class LogBroker:
         """How many records the facts speak of, for a journal that asks whether it is worth beginning anew."""
         return sum(len(partition) for topic in self._topics.values() for partition in topic.partitions)
 
+    def forget(self) -> None:
+        """Know nothing, as if made anew: a journal could not be written. Who waits goes on waiting."""
+        self._alarm.stop()
+        self._topics.clear()
+        self._groups.clear()
+        self._producers = 0
+
     def restore(self, fact: Fact) -> None:
         """Take back what a journal was told, fact by fact in order. Nothing is observed, or written down."""
         kind, name = fact[0], fact[1]
         if kind == "producers":
             self._producers = name
-        elif kind in ("generation", "committed"):
-            self.group(name, fact[2]).restore(fact)
+        elif kind in ("generation", "committed") and name in self._topics:
+            self._group(name, fact[2]).restore(fact)
         elif name in self._topics:
             self._topics[name].restore(fact)
         elif kind == "topic":
@@ -221,7 +231,7 @@ class LogBroker:
         for owner in self._owners():
             self._alarm.no_later_than(owner.next_deadline())
         for key, line in self._barriers.items():
-            if len(line) and self._groups[key].state == "stable":
+            if len(line) and (key not in self._groups or self._groups[key].state == "stable"):
                 line.wake(len(line))
 
     def _grown(self, log: TopicLog) -> None:

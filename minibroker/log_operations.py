@@ -179,6 +179,7 @@ LOG_OPERATIONS: dict[str, Callable[..., Awaitable[Json]]] = {
     "lag": _lag,
     "reset": _reset,
 }
+LOOKS = ("fetch", "offset", "describe", "committed", "lag")  # operations that change nothing
 WAITING = ("fetch", "sync")  # operations that take `wait`
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from minibroker import log_facts
 from minibroker.arguments import headers_or_none, seconds, whole_number
-from minibroker.errors import InvalidArgument, OffsetOutOfRange
+from minibroker.errors import OffsetOutOfRange
 from minibroker.log_facts import Journal
 from minibroker.message import NO_HEADERS
 from minibroker.producers import Batch, Producers
@@ -237,11 +237,8 @@ class Partition:
         They are taken as they are, since they were checked when they were written. Nothing is observed or
         written down.
         """
-        if offset > self.end_offset:
-            raise InvalidArgument(
-                f"{self.name} ends at {self.end_offset}, and the next batch begins at {offset}: "
-                f"what was written between them is missing"
-            )
+        if offset > self.end_offset:  # what a damaged frame told is missing: a hole; no other offset moves
+            self._rows.skip_to(offset)
         kept = list(map(tuple, rows))
         self._rows.put_back(offset, kept, time)
         if numbers is not None:

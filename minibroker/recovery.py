@@ -1,7 +1,7 @@
 """Recovery: the facts of a journal, sorted by what they speak of.
 
-Idea      Reading a journal fills tables, one a queue and one a topic; when all is read, the tables
-          become queues and topics. So nothing is done twice, no clock runs, and nobody is told.
+Idea      Reading a journal fills a table for each queue; when all is read, the tables become queues. So
+          nothing is done twice, no clock runs, and nobody is told.
 Damage    A fact about something that only a damaged frame spoke of is left out, and counted.
 Not here  What the facts of queues and topics mean (queue_facts.py, log_facts.py); frames (journal.py).
 """
@@ -9,16 +9,20 @@ Not here  What the facts of queues and topics mean (queue_facts.py, log_facts.py
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from minibroker.errors import InvalidArgument
 from minibroker.journal import Fact, Found
 from minibroker.queue_facts import QueueTable
 
 
 class Tables:
-    """All that a journal knows."""
+    """All that a journal knows of queues. What it knows of topics and groups is handed on to `log` at once:
+    they are the sum of their facts already.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, log: Callable[[Fact], None]) -> None:
         self.last_id = 0  # no message may get this id or a smaller one
         self.queues: dict[str, QueueTable] = {}
+        self._log = log
         self._kinds: dict[str, Callable[..., None]] = {
             "ids": self._ids,
             "queue": self._queue,
@@ -32,11 +36,14 @@ class Tables:
 
     def take(self, facts: Iterable[Fact], found: Found) -> None:
         """Sort them in. `found` counts those that need something which is not there."""
-        kinds = self._kinds
+        kinds, log = self._kinds, self._log
         for fact in facts:
             try:
-                kinds[fact[0]](*fact[1:])
-            except KeyError:
+                if fact[0] in kinds:
+                    kinds[fact[0]](*fact[1:])
+                else:
+                    log(fact)
+            except (LookupError, InvalidArgument):
                 found.unknown += 1
 
     def _ids(self, last: int) -> None:

@@ -130,6 +130,12 @@ class Rows:
         self.start, self.end = start, end
         self._offsets = [] if holes else None
 
+    def skip_to(self, offset: int) -> None:
+        """Let the next row have this offset, and leave a hole before it."""
+        if self._offsets is None:
+            self._offsets = list(range(self.end - len(self._rows), self.end))
+        self.end = offset
+
     def put_back(self, offset: int, rows: Sequence[Row], time: float) -> None:
         """As add, of rows that have an offset already: later than all that are here."""
         end, self.end = self.end, offset

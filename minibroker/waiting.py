@@ -120,10 +120,14 @@ class Alarm:
         """Ring at `deadline`, if it would not ring before; None asks for nothing."""
         if deadline is None or deadline >= self.at:
             return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # nobody can wait outside of a loop; the next operation inside of one asks again
+            return
         self.stop()
         self.at = deadline
         delay = max(0.0, deadline - self._clock())
-        self._timer = asyncio.get_running_loop().call_later(delay, self._fire, context=self._context)
+        self._timer = loop.call_later(delay, self._fire, context=self._context)
 
     def stop(self) -> None:
         """Do not ring until asked again."""

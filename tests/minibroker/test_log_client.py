@@ -429,8 +429,22 @@ def test_a_fact_of_a_topic_that_is_not_there_is_refused(virtually):
         made = LogBroker(clock=asyncio.get_running_loop().time)
         with pytest.raises(InvalidArgument, match="no fact of a topic that is here"):
             made.restore(["batch", "orders", 0, 0, 1.0, None, [["ada", 1]]])
-        made.create_topic("orders")
-        with pytest.raises(InvalidArgument, match="orders/0 ends at 0, and the next batch begins at 3"):
-            made.restore(["batch", "orders", 0, 3, 1.0, None, [["ada", 1]]])
 
     virtually(scenario())
+
+
+def test_where_a_journal_lost_records_there_is_a_hole_and_no_other_offset_moves(virtually):
+    async def scenario():
+        made = LogBroker(clock=asyncio.get_running_loop().time)
+        made.create_topic("orders")
+        made.restore(["batch", "orders", 0, 0, 1.0, None, [["ada", 0]]])
+        made.restore(["batch", "orders", 0, 3, 2.0, None, [["ada", 3]]])
+        made.append("orders", "ada", 4)
+        return [(r.offset, r.value) for r in await made.fetch("orders", {0: 0})], made.find(
+            "orders"
+        ).snapshot()
+
+    records, [snapshot] = virtually(scenario())
+
+    assert records == [(0, 0), (3, 3), (4, 4)]
+    assert (snapshot.start_offset, snapshot.end_offset, snapshot.records) == (0, 5, 3)

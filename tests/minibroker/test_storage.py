@@ -145,10 +145,9 @@ async def main(path, fsync):
         broker.create_queue("q", visibility_timeout=3600)
         broker.create_topic("t", partitions=3)
         queue, topic = broker.queue("q"), broker.topic("t")
-        done = 0
+        await broker.written()
 
         async def sender(name):
-            nonlocal done
             me, count = await topic.new_producer(), 0
             while True:
                 count += 1
