@@ -1,6 +1,7 @@
-"""A broker on its own: `python -m minibroker --http PORT [--path DIR]`; and a look at what one has kept.
+"""A broker on its own, over HTTP and MQTT, in memory or in a folder; and a look at what one has kept.
 
     python -m minibroker --http 8080 --path data      serve until Ctrl-C; without --path, in memory
+    python -m minibroker --mqtt 1883                  MQTT 3.1.1 and 5, alone or beside HTTP
     python -m minibroker inspect data                  what the journal there knows; it changes nothing
 
 Idea      The shells of this package, put together: the ASGI app runs under uvicorn, which alone is
@@ -38,20 +39,26 @@ async def serve(arguments: list[str]) -> int:
     """Run a broker until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m minibroker", description=__doc__.partition("\n")[0])
     parser.add_argument("--http", type=int, metavar="PORT", help="serve HTTP here; 0 takes a free port")
+    parser.add_argument("--mqtt", type=int, metavar="PORT", help="serve MQTT here; 0 takes a free port")
     parser.add_argument("--path", metavar="DIR", help="keep everything in this folder")
     parser.add_argument("--no-fsync", action="store_true", help="faster: survive kill -9, but no power cut")
     parser.add_argument("--host", default="127.0.0.1", help="listen on this address (default 127.0.0.1)")
     options = parser.parse_args(arguments)
-    if options.http is None:
-        parser.error("name a port: --http PORT")
+    if options.http is None and options.mqtt is None:
+        parser.error("name a port: --http PORT or --mqtt PORT")
     async with (
         Broker(path=options.path, fsync=not options.no_fsync) as broker,
         contextlib.AsyncExitStack() as up,
     ):
         if broker.found is not None:
             print(f"minibroker: {options.path}: {broker.found}", flush=True)
-        port = await up.enter_async_context(_http(broker, options.host, options.http))
-        print(f"minibroker: http://{options.host}:{port}/queues", flush=True)
+        if options.http is not None:
+            port = await up.enter_async_context(_http(broker, options.host, options.http))
+            print(f"minibroker: http://{options.host}:{port}/queues", flush=True)
+        if options.mqtt is not None:
+            mqtt = broker.listen_mqtt(host=options.host, port=options.mqtt)
+            await up.enter_async_context(mqtt)
+            print(f"minibroker: mqtt://{options.host}:{mqtt.port}", flush=True)
         await _asked_to_stop()
     return 0
 

@@ -16,8 +16,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
+from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from minibroker import dead_letter, operations
 from minibroker.arguments import from_json, seconds, to_json
@@ -38,6 +39,10 @@ from minibroker.snapshot import QueueSnapshot
 from minibroker.storage import FileStorage, Storage
 from minibroker.waiting import Alarm, WaitingLine, steady
 from minibroker.work_queue import Observer, WorkQueue
+
+if TYPE_CHECKING:
+    from minibroker.mqtt import Limits, Listener, Server
+    from minibroker.mqtt.access import Authenticate, Authorize
 
 
 class Broker:
@@ -72,6 +77,7 @@ class Broker:
         self._lines: dict[str, WaitingLine] = {}
         self._alarm = Alarm(self.now, self._sweep)
         self._closed = False
+        self._mqtt: Server | None = None
         self.journal: Journal | None = None
         self.found: Found | None = None  # what reading the journal met; None if there is none
         if storage is not None:
@@ -109,6 +115,8 @@ class Broker:
         self._remember()
         self.logs.settle()
         self._settle_all()
+        if self._mqtt is not None:
+            self._mqtt.forget()
         if self._observer is not None:
             self._observer("storage_failed")
 
@@ -188,6 +196,24 @@ class Broker:
         self._add(queue)
         return self.queue(name)
 
+    def work_queue(self, name: str, **settings: Any) -> WorkQueue:
+        """The queue of that name itself, made with these settings if there is none: for a shell that never
+        waits, like MQTT's. Whoever changes it tells nobody before `written()`; after a failed write it is
+        another object.
+        """
+        if name not in self._queues:
+            self._add(self._made(name, settings))
+        return self._queues[name]
+
+    def remove_queue(self, name: str) -> None:
+        """Take a queue away, and all that it holds. NoSuchQueue if there is none."""
+        queue = self._open(name)
+        if any(other.dead_letter_queue is queue for other in self._queues.values()):
+            raise InvalidArgument(f"queue {name!r} is a dead-letter queue of others; it cannot be removed")
+        del self._queues[name]
+        if self._write is not None:
+            self._write(["removed", name])
+
     def queue_names(self) -> list[str]:
         """The names of all queues, sorted."""
         return sorted(self._queues)
@@ -205,6 +231,32 @@ class Broker:
         answer = await operations.perform(self, queue, operation, arguments)
         await self.written()
         return answer
+
+    # -- MQTT: all of it is in mqtt/ ------------------------------------------------------------------
+
+    def listen_mqtt(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        ssl: SSLContext | None = None,
+        limits: "Limits | None" = None,
+        authenticate: "Authenticate | None" = None,
+        authorize: "Authorize | None" = None,
+    ) -> "Listener":
+        """Speak MQTT 3.1.1 and 5: `async with broker.listen_mqtt() as listener`, then listener.port.
+
+        `port=0` takes a free one; `ssl` makes it TLS. Whoever reaches the port may do everything, unless
+        `authenticate` and `authorize` (mqtt/access.py) say no; so it is this machine alone by default.
+        `limits`: mqtt/limits.py. All listeners of a broker share the limits and hooks of the first.
+        """
+        from minibroker.mqtt import Listener, Server
+
+        if self._mqtt is None:
+            self._mqtt = Server(self, limits=limits, authenticate=authenticate, authorize=authorize)
+        elif (limits, authenticate, authorize) != (None, None, None):
+            raise InvalidArgument("limits and hooks are the first listener's, for all; leave them out here")
+        return Listener(self._mqtt, host=host, port=port, ssl=ssl)
 
     # -- topics: all else of them is in log_broker.py --------------------------------------------------
 
@@ -249,6 +301,8 @@ class Broker:
         What it holds stays; from now on no receive waits, and a durable broker takes nothing more.
         """
         self._closed = True
+        if self._mqtt is not None:
+            self._mqtt.stop()
         self.logs.close()
         self._alarm.stop()
         for line in self._lines.values():

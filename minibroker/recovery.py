@@ -26,6 +26,7 @@ class Tables:
         self._kinds: dict[str, Callable[..., None]] = {
             "ids": self._ids,
             "queue": self._queue,
+            "removed": self._removed,
             "in": self._came_in,
             "leased": lambda queue, *of: self.queues[queue].leased(*of),
             "stands": lambda queue, *of: self.queues[queue].stands(*of),
@@ -51,6 +52,9 @@ class Tables:
 
     def _queue(self, name: str, settings: dict[str, Any]) -> None:
         self.queues.setdefault(name, QueueTable(settings))
+
+    def _removed(self, name: str) -> None:
+        del self.queues[name]
 
     def _came_in(self, queue: str, message: list[Any], *rest: Any) -> None:
         self.last_id = max(self.last_id, message[0])

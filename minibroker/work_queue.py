@@ -325,6 +325,15 @@ class WorkQueue:
         standing = (entry.message for entry in self._shelf if entry.state is state)
         return list(islice(standing, max_messages))
 
+    def leases(self, *, now: float) -> list[Lease]:
+        """All leases that run, in order of place: for whoever held them before a restart."""
+        self.advance(now)
+        return [
+            Lease(entry.message, entry.receipt, entry.receive_count, entry.deadline, entry.consumer)
+            for entry in self._shelf
+            if entry.state is IN_FLIGHT
+        ]
+
     def snapshot(self, *, now: float) -> QueueSnapshot:
         """Counts and ages at `now`. It walks all messages to find the oldest: not for a hot loop."""
         self.advance(now)

@@ -15,6 +15,7 @@ outbox         a session's messages of QoS 1 and 2: a queue under MQTT's names
 session        what is kept for a client, there or not
 subscriptions  who gets what: filters, and plans made of them
 shares         a shared subscription: competing consumers of one queue
+session_log    what a restart must know of sessions: a compacted log
 retained       the last message of each topic: a compacted log
 timetable      keep alives, ends of sessions, delayed wills: one timer for all
 server         sessions by client id, and messages from one to the others

@@ -12,6 +12,7 @@ Source    MQTT 5.0, chapter 3, and 4.3 "Quality of Service levels".
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from minibroker.errors import StorageFailed
 from minibroker.mqtt import connecting, subscribing
 from minibroker.mqtt.aliases import AliasesIn, AliasesOut
 from minibroker.mqtt.codec import encode
@@ -88,6 +89,8 @@ class Conversation:
             handler(self, packet)
         except MalformedPacket as error:
             self.broken(error)
+        except StorageFailed as error:
+            self.fail(ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, str(error))
 
     def broken(self, error: MalformedPacket) -> None:
         """The client's bytes are no packet, or none that may be."""
@@ -124,6 +127,13 @@ class Conversation:
         else:
             self.fail(ReasonCode.SERVER_SHUTTING_DOWN, "the broker is shutting down")
 
+    def abandon(self) -> None:
+        """The broker has forgotten something of this session: let the client begin anew."""
+        self._session, self._legal = None, {}
+        reason, sentence = ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR, "the broker could not write to its disk"
+        last = b"" if self._version == MQTT_3_1_1 else self._with_reason(Disconnect(reason), sentence)
+        self._connection.end(last)
+
     def over(self) -> None:
         """The connection is lost or at its end: the session goes on without it, or ends."""
         if self._session is not None:
@@ -145,6 +155,10 @@ class Conversation:
     def send(self, packet: Packet) -> None:
         """Send a packet that is no PUBLISH."""
         self._connection.write(encode(packet, self._version))
+
+    def _send_when_written(self, packet: Packet) -> None:
+        """Send an answer that promises something: once the journal has it."""
+        self._server.when_written(self._connection, encode(packet, self._version))
 
     def send_or_drop(self, copy: Copy, now: float) -> None:
         """Send a message of QoS 0, unless the client is too slow to take it."""
@@ -212,7 +226,7 @@ class Conversation:
         self._connection.keep_alive(1.5 * seconds, self._silent)
         session.conversation = self
         session.outbox.opened(min(limits.max_in_flight, asked.get("receive_maximum", limits.max_in_flight)))
-        self._server.opened(session)
+        self._server.changed(session)
 
     def _silent(self) -> None:
         self.fail(ReasonCode.KEEP_ALIVE_TIMEOUT, "silent for one and a half times the keep alive")
@@ -273,7 +287,7 @@ class Conversation:
         self._server.finished(self._here(), packet_id, qos=qos)
 
     def _subscribe(self, packet: Subscribe) -> None:
-        subscribing.subscribe(self._server, self._here(), packet, self.send)
+        subscribing.subscribe(self._server, self._here(), packet, self._send_when_written)
 
     def _unsubscribe(self, packet: Unsubscribe) -> None:
         self.send(subscribing.unsubscribe(self._server, self._here(), packet))
@@ -306,9 +320,10 @@ class Conversation:
         self, success: bytes, kind: Callable[[int, ReasonCode], Packet], packet_id: int, code: ReasonCode
     ) -> None:
         if code and self._version == MQTT_5:
-            self.send(kind(packet_id, code))
+            data = encode(kind(packet_id, code), self._version)
         else:
-            self._connection.write(success + packet_id.to_bytes(2, "big"))
+            data = success + packet_id.to_bytes(2, "big")
+        self._server.when_written(self._connection, data)
 
     def _here(self) -> Session:
         assert self._session is not None, "the table after CONNECT is used after CONNECT"

@@ -20,7 +20,7 @@ Source    MQTT 5.0, 4.3 "Quality of Service levels", 4.4 "Message delivery retry
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from minibroker.errors import QueueFull
@@ -38,6 +38,7 @@ class Sent:
     copy: Copy
     queue: WorkQueue
     receipt: str
+    message_id: int = 0
     released: bool = False  # QoS 2: the client has said PUBREC
 
     def done(self, now: float) -> None:
@@ -46,6 +47,7 @@ class Sent:
 
 
 Transmit = Callable[[Copy, float, int, bool], bool]  # (copy, now, packet id, dup) -> was it sent?
+Note = Callable[[int, Sent, bool], None]  # (packet id, the message, is it still in flight?)
 Release = Callable[[int], None]  # (packet id): send PUBREL
 
 
@@ -62,12 +64,16 @@ def put(queue: WorkQueue, copy: Copy, *, now: float) -> bool:
 
 
 class Outbox:
-    """`make_queue` makes its queue, when the first message comes: most clients never get one."""
+    """`make_queue` makes its queue, when the first message comes: most clients never get one.
 
-    __slots__ = ("_again", "_last_id", "_make_queue", "_quota", "_window", "in_flight", "queue")
+    `note` is told of each step of a message of QoS 2, if that must outlive the broker (session_log.py).
+    """
 
-    def __init__(self, make_queue: Callable[[], WorkQueue]) -> None:
+    __slots__ = ("_again", "_last_id", "_make_queue", "_note", "_quota", "_window", "in_flight", "queue")
+
+    def __init__(self, make_queue: Callable[[], WorkQueue], note: Note | None = None) -> None:
         self._make_queue = make_queue
+        self._note = note
         self.queue: WorkQueue | None = None
         self.in_flight: dict[int, Sent] = {}  # by packet id, in the order in which they were first sent
         self._again: deque[int] = deque()  # packet ids to be sent again on this connection
@@ -79,6 +85,25 @@ class Outbox:
         if self.queue is None:
             self.queue = self._make_queue()
         put(self.queue, copy, now=now)
+
+    def recover(
+        self, of_groups: Iterable[Sent], packet_ids: Mapping[int, tuple[int, bool]], *, now: float
+    ) -> None:
+        """After a restart of the broker: of what was leased to the client, keep what was of QoS 2 under its
+        old packet id (packet id -> message id, released), and let the rest be leased again.
+        """
+        found = list(of_groups)
+        if self.queue is not None:
+            for lease in self.queue.leases(now=now):
+                copy = Copy.from_json(lease.message.body)
+                found.append(Sent(copy, self.queue, lease.receipt, lease.message.id))
+        ids = {message_id: (packet_id, released) for packet_id, (message_id, released) in packet_ids.items()}
+        for sent in found:
+            if sent.message_id in ids:
+                packet_id, sent.released = ids[sent.message_id]
+                self.in_flight[packet_id] = sent
+            else:
+                sent.queue.nack(sent.receipt, now=now)
 
     def opened(self, window: int) -> None:
         """There is a connection, that takes `window` messages at a time: begin with what was in flight."""
@@ -108,7 +133,7 @@ class Outbox:
             return
         while self._quota > 0 and queue.ready:
             for lease in queue.receive(now=now, max_messages=self._quota):
-                sent = Sent(Copy.from_json(lease.message.body), queue, lease.receipt)
+                sent = Sent(Copy.from_json(lease.message.body), queue, lease.receipt, lease.message.id)
                 self.hand_over(sent, transmit, now=now, dup=lease.receive_count > 1)
 
     def hand_over(self, sent: Sent, transmit: Transmit, *, now: float, dup: bool = False) -> None:
@@ -122,6 +147,8 @@ class Outbox:
         self.in_flight[packet_id] = sent
         self._last_id = packet_id
         self._quota -= 1
+        if self._note is not None and sent.copy.publish.qos == 2:
+            self._note(packet_id, sent, True)
 
     # -- what the client answers ------------------------------------------------------------------------
 
@@ -141,8 +168,12 @@ class Outbox:
         if sent is None or sent.copy.publish.qos != 2:
             return False
         sent.released = True
+        if self._note is not None:
+            self._note(packet_id, sent, True)
         return True
 
     def _finish(self, packet_id: int, sent: Sent, now: float) -> None:
         del self.in_flight[packet_id]
+        if self._note is not None and sent.copy.publish.qos == 2:
+            self._note(packet_id, sent, False)
         sent.done(now)

@@ -11,29 +11,21 @@ Source    MQTT 5.0, 3.3.1.3 "RETAIN" [MQTT-3.3.1-5] to [MQTT-3.3.1-11]; 3.3.2.3.
 from collections.abc import Callable, Iterator
 
 from minibroker.mqtt.copy import Copy
-from minibroker.partition import Partition
+from minibroker.topic import TopicLog
 from minibroker.topic_filter import matches
 
 SLACK = 1_024  # records that are out of date before the log is worth compacting
 
 
 class Retained:
-    """The last message of each topic of `log`. `append(topic, value)` writes to it, `compact()` cleans it."""
+    """The last message of each topic, of `most` topics at most, in `log`. `clock`: the broker's seconds."""
 
-    def __init__(
-        self,
-        log: Partition,
-        *,
-        append: Callable[[str, Copy | None], object],
-        compact: Callable[[], object],
-        most: int,
-    ) -> None:
+    def __init__(self, log: TopicLog, clock: Callable[[], float], *, most: int) -> None:
         self._log = log
-        self._append = append
-        self._compact = compact
+        self._clock = clock
         self._most = most
         self._last: dict[str, Copy] = {}
-        for record in log.records():
+        for record in log.partition(0).records():
             self._last.pop(str(record.key), None)
             if record.value is not None:
                 self._last[str(record.key)] = Copy.from_json(record.value)
@@ -45,7 +37,7 @@ class Retained:
     @property
     def records(self) -> int:
         """How many records its log holds, those included that are out of date."""
-        return len(self._log)
+        return len(self._log.partition(0))
 
     def keep(self, copy: Copy) -> bool:
         """`copy` is its topic's last message now; an empty one deletes. False if there is no room."""
@@ -59,8 +51,6 @@ class Retained:
             return False
         self._last[topic] = copy
         self._append(topic, copy.as_json())
-        if len(self._log) > 2 * len(self._last) + SLACK:
-            self._compact()
         return True
 
     def matching(self, filter: str, *, now: float) -> Iterator[Copy]:
@@ -79,3 +69,8 @@ class Retained:
     def _forget(self, topic: str) -> None:
         del self._last[topic]
         self._append(topic, None)
+
+    def _append(self, topic: str, value: Copy | None) -> None:
+        self._log.append(topic, value, now=self._clock())
+        if self.records > 2 * len(self._last) + SLACK:
+            self._log.clean(self._clock())

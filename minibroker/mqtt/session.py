@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from minibroker.mqtt.copy import Copy
-from minibroker.mqtt.outbox import Outbox, Sent
+from minibroker.mqtt.outbox import Note, Outbox, Sent
 from minibroker.mqtt.packets import Will
 from minibroker.mqtt.timetable import Appointment
 from minibroker.work_queue import WorkQueue
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """The session of one client id. `make_queue` makes the queue of its outbox."""
+    """The session of one client id. `make_queue` and `note` are its outbox's; `kept` says that a restart of
+    the broker shall find it again.
+    """
 
     __slots__ = (
         "client_id",
@@ -31,6 +33,7 @@ class Session:
         "end",
         "entries",
         "expiry",
+        "kept",
         "outbox",
         "received",
         "sharing",
@@ -38,17 +41,27 @@ class Session:
         "will_due",
     )
 
-    def __init__(self, client_id: str, make_queue: Callable[[], WorkQueue]) -> None:
+    def __init__(
+        self, client_id: str, make_queue: Callable[[], WorkQueue], *, note: Note | None = None
+    ) -> None:
         self.client_id = client_id
         self.conversation: Conversation | None = None
         self.entries: dict[str, tuple[Entry, Group | None]] = {}  # by filter, as it was asked for
-        self.outbox = Outbox(make_queue)
+        self.outbox = Outbox(make_queue, note)
+        self.kept = note is not None
         self.sharing = False  # was it ever a member of a group?
         self.received: set[int] = set()  # packet ids of QoS 2 messages that came and are not released
         self.expiry = 0.0  # seconds that it outlives its connection
         self.will: Will | None = None
         self.will_due: Appointment | None = None
         self.end: Appointment | None = None
+
+    def forget_appointments(self) -> None:
+        """Neither its will nor its end comes."""
+        for appointment in (self.end, self.will_due):
+            if appointment is not None:
+                appointment.cancel()
+        self.end = self.will_due = None
 
     @property
     def connected(self) -> bool:

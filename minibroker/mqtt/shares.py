@@ -12,7 +12,7 @@ Corners   A member that leaves with a message of QoS 1 in hand gives it back, an
 Source    MQTT 5.0, 4.8.2 "Shared Subscriptions". In turn is our choice; MQTT leaves it open.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from minibroker.mqtt.copy import Copy
@@ -61,6 +61,17 @@ class Group:
         put(self.queue, copy, now=now)
         self.pump(now=now)
 
+    def recover(self, *, now: float) -> Iterator[tuple[str, Sent]]:
+        """After a restart of the broker: what its members had in hand, with their client ids."""
+        self.queue = self._make_queue()
+        members = {session.client_id: entry for session, entry in self._members.items()}
+        for lease in self.queue.leases(now=now):
+            if lease.consumer in members:
+                copy = self._fitted(Copy.from_json(lease.message.body), members[lease.consumer])
+                yield lease.consumer, Sent(copy, self.queue, lease.receipt, lease.message.id)
+            else:
+                self.queue.nack(lease.receipt, now=now)
+
     def pump(self, *, now: float) -> None:
         """Hand out what waits, one each in turn, while a member has room."""
         queue = self.queue
@@ -71,7 +82,7 @@ class Group:
             session = entry.session
             for lease in queue.receive(now=now, consumer=session.client_id):
                 copy = self._fitted(Copy.from_json(lease.message.body), entry)
-                session.take(Sent(copy, queue, lease.receipt), now=now)
+                session.take(Sent(copy, queue, lease.receipt, lease.message.id), now=now)
                 self._to_the_end(entry)
 
     def _to_the_next(self, copy: Copy, now: float) -> None:

@@ -37,7 +37,7 @@ def subscribe(server: "Server", session: Session, packet: Subscribe, send: Calla
         codes.append(code)
         if code < 0x80 and not (known and wish.retain_handling == SEND_IF_NEW):
             fresh.append(entry)
-    server.resubscribed(session)
+    server.changed(session)
     send(Suback(packet.packet_id, tuple(codes)))
     for entry in fresh:
         if entry.wish.retain_handling != DO_NOT_SEND and not entry.wish.filter.startswith(SHARE):
@@ -52,7 +52,7 @@ def unsubscribe(server: "Server", session: Session, packet: Unsubscribe) -> Unsu
         if there:
             server.unsubscribe(session, filter)
         codes.append(ReasonCode.SUCCESS if there else ReasonCode.NO_SUBSCRIPTION_EXISTED)
-    server.resubscribed(session)
+    server.changed(session)
     return Unsuback(packet.packet_id, tuple(codes))
 
 

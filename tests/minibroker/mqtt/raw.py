@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from minibroker import Broker
 from minibroker.mqtt.codec import Decoder, encode
 from minibroker.mqtt.limits import Limits
 from minibroker.mqtt.listener import Listener
@@ -112,11 +113,11 @@ class Wire(asyncio.Transport):
 
 
 class World:
-    """A server and its clients. `now()` is the clock of the loop that runs."""
+    """A server and its clients, on the clock of the loop that runs."""
 
     def __init__(self, *, limits: Limits | None = None, **hooks: Any) -> None:
-        self.now = asyncio.get_running_loop().time
-        self.server = Server(self.now, limits=limits, **hooks)
+        self.broker = Broker(clock=asyncio.get_running_loop().time)
+        self.server = Server(self.broker, limits=limits, **hooks)
         self.listener = Listener(self.server)
 
     def raw(self, *, version: int = MQTT_5) -> "Client":

@@ -4,13 +4,13 @@ import asyncio
 import shutil
 import socket
 import ssl
-import time
 from contextlib import asynccontextmanager
 
 import aiomqtt
 import pytest
 import trustme
 
+from minibroker import Broker
 from minibroker.mqtt import Limits, Listener, Server
 
 VERSIONS = pytest.mark.parametrize("version", [aiomqtt.ProtocolVersion.V311, aiomqtt.ProtocolVersion.V5])
@@ -18,10 +18,10 @@ VERSIONS = pytest.mark.parametrize("version", [aiomqtt.ProtocolVersion.V311, aio
 
 @asynccontextmanager
 async def listening(*, ssl_context=None, limits=None, **hooks):
-    server = Server(time.monotonic, limits=limits, **hooks)
-    async with Listener(server, ssl=ssl_context) as listener:
-        yield listener
-    assert server.connections == 0
+    async with Broker() as broker:
+        async with broker.listen_mqtt(ssl=ssl_context, limits=limits, **hooks) as listener:
+            yield listener
+        assert listener.server.connections == 0
 
 
 def client(listener, **options):
