@@ -15,7 +15,7 @@ import sys
 from tests.benchmarks import hop
 from tests.benchmarks.measure import Measurement, table, taken
 
-BENCHMARKS = ("hop", "outage", "check_08", "importing", "work_queue", "log", "mqtt_codec")
+BENCHMARKS = ("hop", "outage", "check_08", "importing", "work_queue", "log", "journal", "mqtt_codec")
 
 
 def main(arguments: list[str]) -> int:
