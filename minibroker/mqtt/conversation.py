@@ -156,9 +156,9 @@ class Conversation:
         """Send a packet that is no PUBLISH."""
         self._connection.write(encode(packet, self._version))
 
-    def _send_when_written(self, packet: Packet) -> None:
-        """Send an answer that promises something: once the journal has it."""
-        self._server.when_written(self._connection, encode(packet, self._version))
+    def _send_when_written(self, packet: Packet, then: Callable[[], None]) -> None:
+        """Send an answer that promises something, and do the rest, once the journal has it."""
+        self._server.when_written(self._connection, encode(packet, self._version), then)
 
     def send_or_drop(self, copy: Copy, now: float) -> None:
         """Send a message of QoS 0, unless the client is too slow to take it."""

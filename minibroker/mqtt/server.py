@@ -11,6 +11,7 @@ Source    MQTT 5.0, 3.1.2.5 "Will Flag", 3.1.3.2.2 "Will Delay Interval", 3.3.4,
 
 import asyncio
 import re
+from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from itertools import count
@@ -60,7 +61,7 @@ class Server:
         self._broker = broker
         self._client_ids = count(1)
         self._awake: list[Connection] = []
-        self._held: list[tuple[Connection, bytes]] = []
+        self._held: list[tuple[Connection, bytes, Callable[[], None] | None]] = []
         self._writer: asyncio.Task[None] | None = None
         self._remember()
 
@@ -118,12 +119,18 @@ class Server:
         for connection in awake:
             connection.turn_over()
 
-    def when_written(self, connection: "Connection", data: bytes) -> None:
-        """Send `data` when all that was done so far is safe in the journal; at once, if there is none."""
+    def when_written(
+        self, connection: "Connection", data: bytes, then: Callable[[], None] | None = None
+    ) -> None:
+        """Send `data`, and do `then`, when all that was done so far is safe in the journal; at once, if there
+        is none.
+        """
         if self._broker.journal is None:
             connection.write(data)
+            if then is not None:
+                then()
             return
-        self._held.append((connection, data))
+        self._held.append((connection, data, then))
         if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._send_held())
 
@@ -136,9 +143,11 @@ class Server:
                     await self._broker.written()
                 except StorageFailed:
                     continue  # forget() has ended these connections
-                for connection, data in held:
+                for connection, data, then in held:
                     if not connection.closing:
                         connection.write(data)
+                        if then is not None:
+                            then()
         finally:
             self._writer = None
 

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 SEND_IF_NEW, DO_NOT_SEND = 1, 2  # values of retain_handling
 
 
-def subscribe(server: "Server", session: Session, packet: Subscribe, send: Callable[[Packet], None]) -> None:
-    """Do what `packet` asks for, and answer by `send`."""
+def subscribe(
+    server: "Server", session: Session, packet: Subscribe, send: Callable[[Packet, Callable[[], None]], None]
+) -> None:
+    """Do what `packet` asks for; `send(answer, then)` sends the answer, and then does the rest."""
     for wish in packet.subscriptions:
         if wish.no_local and wish.filter.startswith(SHARE):
             raise ProtocolViolation(
@@ -38,10 +40,13 @@ def subscribe(server: "Server", session: Session, packet: Subscribe, send: Calla
         if code < 0x80 and not (known and wish.retain_handling == SEND_IF_NEW):
             fresh.append(entry)
     server.changed(session)
-    send(Suback(packet.packet_id, tuple(codes)))
-    for entry in fresh:
-        if entry.wish.retain_handling != DO_NOT_SEND and not entry.wish.filter.startswith(SHARE):
-            _send_retained(server, entry)
+
+    def then() -> None:
+        for entry in fresh:
+            if entry.wish.retain_handling != DO_NOT_SEND and not entry.wish.filter.startswith(SHARE):
+                _send_retained(server, entry)
+
+    send(Suback(packet.packet_id, tuple(codes)), then)
 
 
 def unsubscribe(server: "Server", session: Session, packet: Unsubscribe) -> Unsuback:

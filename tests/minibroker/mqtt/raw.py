@@ -11,7 +11,6 @@ from typing import Any
 from minibroker import Broker
 from minibroker.mqtt.codec import Decoder, encode
 from minibroker.mqtt.limits import Limits
-from minibroker.mqtt.listener import Listener
 from minibroker.mqtt.packets import (
     MQTT_5,
     Connack,
@@ -27,7 +26,6 @@ from minibroker.mqtt.packets import (
     Subscribe,
     Subscription,
 )
-from minibroker.mqtt.server import Server
 
 TURNS = 6  # of the loop, until all is answered that will be
 
@@ -115,10 +113,10 @@ class Wire(asyncio.Transport):
 class World:
     """A server and its clients, on the clock of the loop that runs."""
 
-    def __init__(self, *, limits: Limits | None = None, **hooks: Any) -> None:
-        self.broker = Broker(clock=asyncio.get_running_loop().time)
-        self.server = Server(self.broker, limits=limits, **hooks)
-        self.listener = Listener(self.server)
+    def __init__(self, *, limits: Limits | None = None, storage: Any = None, **hooks: Any) -> None:
+        self.broker = Broker(clock=asyncio.get_running_loop().time, storage=storage)
+        self.listener = self.broker.listen_mqtt(limits=limits, **hooks)
+        self.server = self.listener.server
 
     def raw(self, *, version: int = MQTT_5) -> "Client":
         """A connection on which nothing was said."""
