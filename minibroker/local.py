@@ -32,7 +32,7 @@ class LocalDelivery(Delivery):
         try:
             broker.ack(self.queue.name, self.receipt)
             if broker.journal is not None:
-                await broker.written()
+                await broker.journal.written()
         except StaleReceipt:
             self.over()
             raise
@@ -67,7 +67,7 @@ class LocalQueue(Queue):
             dedup_id=dedup_id,
         )
         if self.broker.journal is not None:
-            await self.broker.written()
+            await self.broker.journal.written()
         return message_id
 
     async def receive(
@@ -81,7 +81,7 @@ class LocalQueue(Queue):
             consumer=self.consumer,
         )
         if self.broker.journal is not None:
-            await self.broker.written()
+            await self.broker.journal.written()
         return [
             LocalDelivery(_handed_out(message), receipt, receive_count, until, self)
             for message, receipt, receive_count, until, _ in leases
@@ -90,7 +90,7 @@ class LocalQueue(Queue):
     async def ack(self, receipt: str) -> None:
         self.broker.ack(self.name, receipt)
         if self.broker.journal is not None:
-            await self.broker.written()
+            await self.broker.journal.written()
 
     async def snapshot(self) -> QueueSnapshot:
         return self.broker.snapshot(self.name)

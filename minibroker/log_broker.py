@@ -85,14 +85,14 @@ class LogBroker:
         self.find(name)
         return Topic(name, self._call_with_copies, consumer=consumer)
 
-    def find(self, name: str) -> TopicLog:
-        """The topic of that name, cleaned if that was due; or NoSuchTopic."""
+    def find(self, name: str, *, now: float | None = None) -> TopicLog:
+        """The topic of that name, cleaned if that was due; or NoSuchTopic. `now`: who knows it may say it."""
         topic = self._topics.get(name) if isinstance(name, str) else None
         if topic is None:
             raise NoSuchTopic(
                 f"no topic {str(name)[:80]!r}; there are: {', '.join(self.names()) or 'none yet'}"
             )
-        topic.advance(self._clock())
+        topic.advance(self._clock() if now is None else now)
         return topic
 
     def group(self, topic: str, name: str) -> ConsumerGroup:
@@ -180,15 +180,17 @@ class LogBroker:
 
     def append(self, topic: str, key: str | None, value: Any, **options: Any) -> Record:
         """Write a record (see TopicLog.append); readers that wait get it at once."""
-        log = self.find(topic)
-        record = log.append(key, value, now=self._clock(), **options)
+        now = self._clock()
+        log = self.find(topic, now=now)
+        record = log.append(key, value, now=now, **options)
         self._grown(log)
         return record
 
     def append_many(self, topic: str, records: Iterable[Any], **options: Any) -> dict[int, range]:
         """Write a batch (see TopicLog.append_many): partition -> the offsets that its records got."""
-        log = self.find(topic)
-        offsets = log.append_many(records, now=self._clock(), **options)
+        now = self._clock()
+        log = self.find(topic, now=now)
+        offsets = log.append_many(records, now=now, **options)
         self._grown(log)
         return offsets
 

@@ -55,6 +55,7 @@ class TopicLog:
     ) -> None:
         self.name = topic_name(name)
         self.cleanup = cleanup or Cleanup()
+        self._forgets = self.cleanup.ever
         self._observer = observer
         self._journal = journal
         self._partitions: list[Partition] = []
@@ -191,7 +192,7 @@ class TopicLog:
 
     def next_deadline(self) -> float | None:
         """When to clean next, in seconds; None while there is nothing to clean."""
-        return self._next_cleaning if self.cleanup.ever else None
+        return self._next_cleaning if self._forgets else None
 
     def clean(self, now: float) -> list[Cleaning]:
         """Forget what the cleanup says, now; what that did, a line for each partition that was changed."""
