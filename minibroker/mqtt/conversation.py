@@ -190,11 +190,13 @@ class Conversation:
     def pump(self) -> None:
         """Send what the session has and the client takes."""
         session = self._session
-        if session is not None and not self._connection.congested:
-            now = self._server.now()
-            session.outbox.pump(self.transmit, self.release, now=now)
+        if session is None or self._connection.congested:
+            return
+        if session.outbox.waits:
+            session.outbox.pump(self.transmit, self.release, now=self._server.now())
+        if session.sharing:
             for group in session.groups():
-                group.pump(now=now)
+                group.pump(now=self._server.now())
 
     def _with_reason(self, packet: Connack | Disconnect, sentence: str) -> bytes:
         """`packet`, and with the sentence if the client can take that [MQTT-3.14.2-3]."""

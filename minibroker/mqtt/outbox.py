@@ -111,6 +111,11 @@ class Outbox:
         self._again = deque(self.in_flight)
 
     @property
+    def waits(self) -> bool:
+        """Is there anything to send, now or later?"""
+        return bool(self._again) or (self.queue is not None and self.queue.ready > 0)
+
+    @property
     def room(self) -> int:
         """How many more messages the client takes now (what is to be sent again counts first)."""
         return self._quota - len(self._again)

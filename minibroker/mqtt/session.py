@@ -76,7 +76,7 @@ class Session:
 
     def groups(self) -> list["Group"]:
         """The shared subscriptions that it is a member of."""
-        return [group for _, group in self.entries.values() if group is not None] if self.sharing else []
+        return [group for _, group in self.entries.values() if group is not None]
 
     def deliver(self, copy: Copy, *, now: float) -> None:
         """A message for its client: to be sent now (QoS 0), or kept until acked."""

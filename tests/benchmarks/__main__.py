@@ -15,7 +15,7 @@ import sys
 from tests.benchmarks import hop
 from tests.benchmarks.measure import Measurement, table, taken
 
-BENCHMARKS = ("hop", "outage", "check_08", "importing", "work_queue", "log", "journal", "mqtt_codec")
+BENCHMARKS = ("hop", "outage", "check_08", "importing", "work_queue", "log", "journal", "mqtt_codec", "mqtt")
 
 
 def main(arguments: list[str]) -> int:
