@@ -46,6 +46,7 @@ log_client       a topic as a service sees it
 topic_consumer   a reader that shares partitions with others, and remembers
 topic_filter     subjects, and patterns with wildcards that they fit
 router           publish to a subject: what is bound by a filter that fits
+publishing       bindings, and where a published message went
 http             the broker as an ASGI app, and a client's side of it
 arguments        checked once, at the door
 errors           definite and indefinite

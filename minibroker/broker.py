@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
-from ssl import SSLContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,6 +33,7 @@ from minibroker.log_client import Topic
 from minibroker.log_operations import LOOKS
 from minibroker.markup import table
 from minibroker.message import Message
+from minibroker.publishing import Bindings, deliver, target_of
 from minibroker.recovery import Tables
 from minibroker.snapshot import QueueSnapshot
 from minibroker.storage import FileStorage, Storage
@@ -41,6 +41,8 @@ from minibroker.waiting import Alarm, WaitingLine, steady
 from minibroker.work_queue import Observer, WorkQueue
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
     from minibroker.mqtt import Limits, Listener, Server
     from minibroker.mqtt.access import Authenticate, Authorize
 
@@ -96,7 +98,8 @@ class Broker:
 
     def _remember(self) -> None:
         """Know what the journal knows; without one, nothing."""
-        tables = Tables(self.logs.restore)
+        self._bindings = Bindings(self._write)
+        tables = Tables(self.logs.restore, self._bindings.restore)
         if self.journal is not None:
             self.found = Found()
             tables.take(self.journal.read(self.found), self.found)
@@ -127,6 +130,7 @@ class Broker:
             yield ["queue", queue.name, _settings(queue)]
             yield from queue.facts()
         yield from self.logs.facts()
+        yield from self._bindings.facts()
 
     def _things(self) -> int:
         return sum(queue.depth for queue in self._queues.values()) + self.logs.things()
@@ -211,6 +215,7 @@ class Broker:
         if any(other.dead_letter_queue is queue for other in self._queues.values()):
             raise InvalidArgument(f"queue {name!r} is a dead-letter queue of others; it cannot be removed")
         del self._queues[name]
+        self._bindings.forget(("queue", name))
         if self._write is not None:
             self._write(["removed", name])
 
@@ -232,6 +237,58 @@ class Broker:
         await self.written()
         return answer
 
+    # -- subjects: publishing.py ------------------------------------------------------------------------
+
+    def bind(self, filter: str, *, queue: str | None = None, topic: str | None = None) -> bool:
+        """Let `queue` or `topic` get what is published to subjects that fit `filter` (topic_filter.py).
+
+        False if it did already. NoSuchQueue or NoSuchTopic if there is none of that name.
+        """
+        target = target_of(queue, topic)
+        self._open(target[1]) if queue is not None else self.logs.find(target[1])
+        return self._bindings.bind(filter, target)
+
+    def unbind(self, filter: str, *, queue: str | None = None, topic: str | None = None) -> bool:
+        """Take that binding back. False if there was none."""
+        return self._bindings.unbind(filter, target_of(queue, topic))
+
+    def bindings(self) -> list[dict[str, str]]:
+        """All of them, in the order in which they were made: [{"filter": "orders/#", "queue": "audit"}]."""
+        return self._bindings.to_json()
+
+    def publish(
+        self, subject: str, body: Any, *, key: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Give `body` to all queues and topics that are bound by a filter that fits, and to MQTT's clients.
+
+        Returns where it went, a line each (publishing.deliver); what one of them refused is in its line.
+        `key` is for topics, `headers` for both. MQTT's clients get it at QoS 1, as JSON.
+        """
+        lines = self._deliver(subject, body, key=key, headers=headers)
+        if self._mqtt is not None:
+            self._mqtt.publish_json(subject, to_json(body))
+        return lines
+
+    def published_by_mqtt(self, subject: str, payload: bytes) -> None:
+        """A client of MQTT has published: to what is bound, as the JSON value that it is, or else as text."""
+        if self._bindings.match(subject):
+            try:
+                body = from_json(payload)
+            except InvalidArgument:
+                body = payload.decode("utf-8", "replace")
+            self._deliver(subject, body)
+
+    def _deliver(
+        self, subject: str, body: Any, *, key: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any]]:
+        def append(topic: str) -> tuple[int, int]:
+            record = self.logs.append(topic, key, body, headers=headers)
+            return record.partition, record.offset
+
+        return deliver(
+            self._bindings.match(subject), lambda queue: self.send(queue, body, headers=headers), append
+        )
+
     # -- MQTT: all of it is in mqtt/ ------------------------------------------------------------------
 
     def listen_mqtt(
@@ -239,7 +296,7 @@ class Broker:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        ssl: SSLContext | None = None,
+        ssl: "SSLContext | None" = None,
         limits: "Limits | None" = None,
         authenticate: "Authenticate | None" = None,
         authorize: "Authorize | None" = None,

@@ -5,6 +5,7 @@ Idea      POST /queues/{name}/{operation} with a JSON object; the answer is a JS
           turns back into the same typed error. An answer that is not whole is NoAnswer:
           no answer is not "no".
           GET /queues lists the queues, GET /queues/{name} shows one. /topics likewise.
+          POST /publish, /bind and /unbind take subjects and filters, GET /bindings lists.
 Not here  A server and an HTTP client: any ASGI server runs BrokerApp, and any client posts
           for http_call. Authentication: none, so listen on 127.0.0.1.
 Source    The ASGI specification 3.0, HTTP and lifespan. Amazon SQS, for a queue over HTTP.
@@ -14,6 +15,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from minibroker import operations
 from minibroker.arguments import from_json, queue_name, to_json, topic_name
 from minibroker.broker import Broker
 from minibroker.client import Call
@@ -118,11 +120,20 @@ class BrokerApp:
                 _expect(method, "POST")
                 arguments = from_json(await self._body(receive) or b"{}")
                 return await self._perform(self.broker.call_topic, name, operation, arguments, receive)
+            case ["", "bindings"]:
+                _expect(method, "GET")
+                return {"bindings": self.broker.bindings()}
+            case ["", "publish" | "bind" | "unbind" as operation]:
+                _expect(method, "POST")
+                arguments = from_json(await self._body(receive) or b"{}")
+                return await operations.on_subjects(self.broker, operation, arguments)
             case ["", "queues" | "topics" as kind, _, operation]:
                 there_are = ", ".join(OPERATIONS if kind == "queues" else LOG_OPERATIONS)
                 raise _Refused(404, f"no operation {operation[:40]!r}; there are: {there_are}")
             case _:
-                raise _Refused(404, "there are: /queues, /queues/NAME, /queues/NAME/OPERATION, /topics...")
+                raise _Refused(
+                    404, "there are: /queues[/NAME[/OPERATION]], /topics..., /publish, /bind, /bindings"
+                )
 
     async def _perform(
         self, call: Call, name: str, operation: str, arguments: Any, receive: Receive

@@ -142,6 +142,40 @@ async def _redrive(
     return {"moved": {str(message_id): name for message_id, name in moved.items()}}
 
 
+async def _publish(
+    broker: "Broker", *, subject: Any, body: Any, key: Any = None, headers: Any = None
+) -> Json:
+    return {"delivered": broker.publish(subject, body, key=key, headers=headers)}
+
+
+async def _bind(broker: "Broker", *, filter: Any, queue: Any = None, topic: Any = None) -> Json:
+    return {"changed": broker.bind(filter, queue=queue, topic=topic)}
+
+
+async def _unbind(broker: "Broker", *, filter: Any, queue: Any = None, topic: Any = None) -> Json:
+    return {"changed": broker.unbind(filter, queue=queue, topic=topic)}
+
+
+ON_SUBJECTS: dict[str, Callable[..., Awaitable[Json]]] = {
+    "publish": _publish,
+    "bind": _bind,
+    "unbind": _unbind,
+}
+
+
+async def on_subjects(broker: "Broker", operation: str, arguments: Any) -> Json:
+    """Publish, bind or unbind; safe when it returns."""
+    if not isinstance(arguments, dict):
+        raise InvalidArgument(
+            f"the arguments of {operation} are a JSON object; got a {type(arguments).__name__}"
+        )
+    function = ON_SUBJECTS[operation]
+    check_names(operation, function, arguments)
+    answer = await function(broker, **arguments)
+    await broker.written()
+    return answer
+
+
 OPERATIONS: dict[str, Callable[..., Awaitable[Json]]] = {
     "create": _create,
     "send": _send,

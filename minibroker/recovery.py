@@ -16,10 +16,10 @@ from minibroker.queue_facts import QueueTable
 
 class Tables:
     """All that a journal knows of queues. What it knows of topics and groups is handed on to `log` at once:
-    they are the sum of their facts already.
+    they are the sum of their facts already, and so are the bindings.
     """
 
-    def __init__(self, log: Callable[[Fact], None]) -> None:
+    def __init__(self, log: Callable[[Fact], None], bindings: Callable[..., None]) -> None:
         self.last_id = 0  # no message may get this id or a smaller one
         self.queues: dict[str, QueueTable] = {}
         self._log = log
@@ -32,6 +32,8 @@ class Tables:
             "stands": lambda queue, *of: self.queues[queue].stands(*of),
             "out": lambda queue, *of: self.queues[queue].went_out(*of),
             "was": lambda queue, *of: self.queues[queue].was(*of),
+            "bind": lambda *of: bindings("bind", *of),
+            "unbind": lambda *of: bindings("unbind", *of),
             "remember": lambda queue, *of: self.queues[queue].remember(*of),
         }
 

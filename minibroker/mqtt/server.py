@@ -308,7 +308,13 @@ class Server:
             session.deliver(message.fitted(qos, retain, way.identifiers), now=now)
         for group in plan.groups:
             group.put(message, now=now)
+        if publisher is not None:
+            self._broker.published_by_mqtt(packet.topic, packet.payload)
         return bool(plan.ways or plan.groups)
+
+    def publish_json(self, subject: str, text: str) -> None:
+        """The broker's own publishers have said something: at QoS 1, to whoever subscribed."""
+        self.publish(Publish(subject, text.encode(), 1))
 
     def receiving(self, session: Session, packet_id: int) -> None:
         """A message of QoS 2 has come under this packet id."""
