@@ -26,8 +26,10 @@ retention        what a log forgets: by age, by number, by bytes, by key
 topic            a log in several partitions
 group_states     the table of all moves that a consumer group can make
 assignment       who reads which partition: range, round_robin, sticky
+group_settings   what all members of a group must agree on
 group_members    sessions, and the barrier between two generations
 group_offsets    how far a group has read, and how far behind it is
+fencing          who may speak in this generation
 consumer_group   generations, and commits that are fenced by them
 log_facts        what of all this is written down, and how it is read again
 waiting          consumers in line, and one alarm for all deadlines

@@ -7,12 +7,11 @@ Idea      Each partition has one owner at a time. When a member comes, leaves or
 Barrier   First everybody must join again, and by that say that they have stopped reading; who
           does not within rebalance_timeout is given up. Only then is there a new
           assignment. (Kafka's classic, eager protocol; a member learns of it by heartbeat.)
-The fence protects the *commit*. What a zombie writes elsewhere is not fenced: hand the
-          generation on to the sink, and let it refuse an older one.
 Time      `now` is handed in; every call first does what fell due by then: a session that
           lasts until t is over at t. next_deadline() says when to call advance().
 Journal   Generations and commits are told to `journal` (log_facts.py), members are not.
-Not here  Sharing out (assignment.py), sessions (group_members.py), the table of moves
+Not here  Sharing out (assignment.py), sessions (group_members.py), what a refusal says
+          (fencing.py), offsets and lag (group_offsets.py), the table of moves
           (group_states.py), waiting (log_broker.py), positions between commits: a reader's
           own (topic_consumer.py).
 Source    Kafka documentation, "Design", "The Consumer"; KIP-62. Defaults are the Java
@@ -25,12 +24,13 @@ Source    Kafka documentation, "Design", "The Consumer"; KIP-62. Defaults are th
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from minibroker.arguments import seconds, topic_name, whole_number
-from minibroker.assignment import TopicPartition, by_topic, in_words
-from minibroker.assignment import assignor as assignor_of
+from minibroker import fencing
+from minibroker.arguments import topic_name, whole_number
+from minibroker.assignment import ASSIGNORS, TopicPartition, by_topic, in_words
 from minibroker.errors import FencedMember, GroupNotEmpty, InvalidArgument, StaleGeneration
 from minibroker.group_members import Member, Members, Membership
 from minibroker.group_offsets import GroupOffsets, Lag
+from minibroker.group_settings import GroupSettings
 from minibroker.group_states import GroupEvent, GroupState, next_state
 from minibroker.log_facts import Fact, Journal
 from minibroker.partition import Observer
@@ -40,12 +40,8 @@ from minibroker.topic import TopicLog
 class ConsumerGroup:
     """Members, generations and committed offsets of one group.
 
-    find                the topic of a name, or NoSuchTopic
-    assignor            "range", "round_robin" or "sticky"
-    session_timeout     seconds without a sign of life until a member is given up (default 45)
-    rebalance_timeout   seconds that members have to join again (default 300: max.poll.interval)
-
-    The `observer` sees (None costs nothing):
+    `find` gives the topic of a name, or NoSuchTopic; the settings are GroupSettings', seconds. The `observer`
+    sees (None costs nothing):
 
     | kind         | data                                                                                |
     |--------------|-------------------------------------------------------------------------------------|
@@ -61,20 +57,15 @@ class ConsumerGroup:
         name: str,
         find: Callable[[str], TopicLog],
         *,
-        assignor: str = "range",
-        session_timeout: float = 45.0,
-        rebalance_timeout: float = 300.0,
         observer: Observer | None = None,
         journal: Journal | None = None,
+        **settings: Any,
     ) -> None:
         self.name = topic_name(name)
-        self.assignor = assignor
-        self.session_timeout = seconds("session_timeout", session_timeout, above_zero=True)
-        self.rebalance_timeout = seconds("rebalance_timeout", rebalance_timeout, above_zero=True)
+        self.settings = GroupSettings(**settings)
         self.state = GroupState.EMPTY
         self.generation = 0
         self.offsets = GroupOffsets(find)
-        self._assign = assignor_of(assignor)
         self._find = find
         self._observer = observer
         self._journal = journal
@@ -87,31 +78,11 @@ class ConsumerGroup:
         """Who is in it, and what each owns (in a rebalance: owned before)."""
         return self._members.owned()
 
-    def configure(self, *, assignor: str, session_timeout: float, rebalance_timeout: float) -> None:
-        """The settings that a member comes with: the first one's are taken, the others must say the same."""
-        wanted = ConsumerGroup(
-            self.name,
-            self._find,
-            assignor=assignor,
-            session_timeout=session_timeout,
-            rebalance_timeout=rebalance_timeout,
-        )
-        if self._members and wanted.settings != self.settings:
-            raise InvalidArgument(
-                f"group {self.name!r} runs with {self.settings}, and a member came with "
-                f"{wanted.settings}: all members must say the same"
-            )
-        self.assignor, self._assign = assignor, wanted._assign
-        self.session_timeout, self.rebalance_timeout = wanted.session_timeout, wanted.rebalance_timeout
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Assignor and timeouts (seconds)."""
-        return {
-            "assignor": self.assignor,
-            "session_timeout": self.session_timeout,
-            "rebalance_timeout": self.rebalance_timeout,
-        }
+    def configure(self, settings: GroupSettings) -> None:
+        """What a member comes with: the first one's settings are taken, the others must say the same."""
+        if self._members:
+            self.settings.must_be(settings, self.name)
+        self.settings = settings
 
     # -- the life of a member, in order ------------------------------------------------------------
 
@@ -138,21 +109,16 @@ class ConsumerGroup:
         """What `member` owns in the new generation; None while others are still being waited for."""
         entry = self._known(member, None, "sync", now)
         if not entry.joined:
-            raise self._fenced(
-                StaleGeneration(f"group {self.name!r} began another rebalance: {member!r} must join again"),
-                member,
-                None,
-                "sync",
-            )
+            raise self._fenced(fencing.not_back_yet(member, self.name), member, None, "sync")
         if self.state is not GroupState.STABLE:
             return None
-        entry.session_ends = now + self.session_timeout
+        entry.session_ends = now + self.settings.session_timeout
         return Membership(member, self.generation, entry.owns)
 
     def heartbeat(self, member: str, generation: int, *, now: float) -> bool:
         """I live. True: go on. False: a rebalance has begun; commit what you have done and join again."""
         entry = self._known(member, generation, "heartbeat", now)
-        entry.session_ends = now + self.session_timeout
+        entry.session_ends = now + self.settings.session_timeout
         return self.state is GroupState.STABLE
 
     def commit(
@@ -171,7 +137,7 @@ class ConsumerGroup:
                     f"in generation {generation}"
                 )
             self.offsets.check(topic, partition, offset)
-        entry.session_ends = now + self.session_timeout
+        entry.session_ends = now + self.settings.session_timeout
         for (topic, partition), offset in offsets.items():
             self._store(topic, partition, offset, member=member, generation=generation)
 
@@ -203,15 +169,14 @@ class ConsumerGroup:
                 f"group {self.name!r} has members ({', '.join(sorted(self._members))}): stop them first, "
                 f"or let each seek for itself"
             )
-        numbers = [p.number for p in self._find(topic).partitions] if partition is None else [partition]
-        chosen = {n: self.offsets.resolve(topic, n, to=to, time=time, offset=offset) for n in numbers}
+        chosen = self.offsets.resolve_all(topic, partition, to=to, time=time, offset=offset)
         for number, position in chosen.items():
             self._store(topic, number, position, member=None, generation=self.generation)
         return chosen
 
     def lag(self, topic: str, *, now: float) -> list[Lag]:
         """How far behind the end the group is, for each partition of `topic`."""
-        return [self.offsets.lag(topic, p.number, now=now) for p in self._find(topic).partitions]
+        return self.offsets.lags(topic, now=now)
 
     # -- time ----------------------------------------------------------------------------------------------
 
@@ -256,7 +221,7 @@ class ConsumerGroup:
         preparing = self.state is GroupState.PREPARING_REBALANCE
         self.state = next_state(self.state, event)
         if not preparing:
-            self._members.raise_barrier(until=now + self.rebalance_timeout)
+            self._members.raise_barrier(until=now + self.settings.rebalance_timeout)
 
     def _complete_if_all_are_back(self, now: float) -> None:
         if not self._members.all_are_back():
@@ -267,10 +232,10 @@ class ConsumerGroup:
         self._sizes = self._sizes_now()
         self._topics.update(self._sizes)
         subscriptions = {name: member.topics for name, member in self._members.items()}
-        owned = self._assign(subscriptions, self._sizes, self.members)
+        owned = ASSIGNORS[self.settings.assignor](subscriptions, self._sizes, self.members)
         for name, member in self._members.items():
             member.owns = tuple(owned[name])
-            member.session_ends = now + self.session_timeout
+            member.session_ends = now + self.settings.session_timeout
         if self._journal is not None:
             for fact in self._generation_facts():
                 self._journal(fact)
@@ -312,16 +277,13 @@ class ConsumerGroup:
         self.advance(now)
         member = self._members.get(name)
         if member is None:
-            there_are = ", ".join(sorted(self._members)) or "nobody"
-            refusal: FencedMember | StaleGeneration = FencedMember(
-                f"cannot {operation}: {name!r} is not in group {self.name!r} at t={now:g}s (there are: "
-                f"{there_are}). It left, or was silent for session_timeout={self.session_timeout:g}s; join "
-                f"again, and begin at what is committed"
+            session_timeout = self.settings.session_timeout
+            refusal: FencedMember | StaleGeneration = fencing.out_of_the_group(
+                operation, name, self.name, self._members, session_timeout=session_timeout, now=now
             )
         elif generation is not None and generation != self.generation:
-            refusal = StaleGeneration(
-                f"cannot {operation}: group {self.name!r} is in generation {self.generation}, {name!r} says "
-                f"{generation}; others may own its partitions now. Join again, and begin at what is committed"
+            refusal = fencing.of_another_generation(
+                operation, name, self.name, said=generation, generation=self.generation
             )
         else:
             return member

@@ -87,6 +87,15 @@ class GroupOffsets:
             raise InvalidArgument(f"to is 'earliest' or 'latest'; got {str(to)[:40]!r}")
         return log.start_offset if to == "earliest" else log.end_offset
 
+    def resolve_all(self, topic: str, partition: int | None, **where: Any) -> dict[int, int]:
+        """As resolve, for one partition, or (None) for each: partition -> offset."""
+        numbers = [p.number for p in self._find(topic).partitions] if partition is None else [partition]
+        return {number: self.resolve(topic, number, **where) for number in numbers}
+
+    def lags(self, topic: str, *, now: float) -> list[Lag]:
+        """How far behind, at `now`, for each partition."""
+        return [self.lag(topic, p.number, now=now) for p in self._find(topic).partitions]
+
     def lag(self, topic: str, partition: int, *, now: float) -> Lag:
         """How far behind, at `now`."""
         log = self._find(topic).partition(partition)

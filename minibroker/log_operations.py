@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from minibroker.errors import InvalidArgument
 from minibroker.group_offsets import GroupOffsets
+from minibroker.group_settings import GroupSettings
 from minibroker.operations import check_names
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ async def _join(
     joined = logs.group(topic, group)
     now = logs.now()
     joined.advance(now)
-    joined.configure(assignor=assignor, session_timeout=session_timeout, rebalance_timeout=rebalance_timeout)
+    joined.configure(GroupSettings(assignor, session_timeout, rebalance_timeout))
     joined.join(member, [topic], now=now)
     logs.settle()
     return {}
