@@ -23,6 +23,7 @@ producers        a retry that the log recognises
 partition        records in a row, each under an offset; reading removes nothing
 partitioner      which partition: the one that Kafka would choose
 retention        what a log forgets: by age, by number, by bytes, by key
+topic_snapshot   a topic in numbers
 topic            a log in several partitions
 group_states     the table of all moves that a consumer group can make
 assignment       who reads which partition: range, round_robin, sticky
@@ -87,7 +88,7 @@ from minibroker.errors import (
     Unsupported,
 )
 from minibroker.group_members import Membership
-from minibroker.group_offsets import Lag
+from minibroker.group_offsets import Lag, Lags
 from minibroker.group_states import TRANSITIONS as GROUP_TRANSITIONS
 from minibroker.group_states import GroupEvent, GroupState
 from minibroker.http import BrokerApp, http_call
@@ -104,6 +105,7 @@ from minibroker.snapshot import QueueSnapshot
 from minibroker.storage import FileStorage, Storage
 from minibroker.topic import TopicLog
 from minibroker.topic_consumer import TopicConsumer
+from minibroker.topic_snapshot import PartitionSnapshot, TopicSnapshot
 from minibroker.work_queue import WorkQueue
 
 __all__ = [
@@ -135,6 +137,7 @@ __all__ = [
     "InvalidArgument",
     "Journal",
     "Lag",
+    "Lags",
     "Lease",
     "Membership",
     "Message",
@@ -145,6 +148,7 @@ __all__ = [
     "OutOfOrderSequence",
     "Overflow",
     "Partition",
+    "PartitionSnapshot",
     "Queue",
     "QueueConsumer",
     "QueueExists",
@@ -164,6 +168,7 @@ __all__ = [
     "TopicConsumer",
     "TopicExists",
     "TopicLog",
+    "TopicSnapshot",
     "Unsupported",
     "WorkQueue",
     "connect",

@@ -29,10 +29,11 @@ from minibroker.arguments import topic_name, whole_number
 from minibroker.assignment import ASSIGNORS, TopicPartition, by_topic, in_words
 from minibroker.errors import FencedMember, GroupNotEmpty, InvalidArgument, StaleGeneration
 from minibroker.group_members import Member, Members, Membership
-from minibroker.group_offsets import GroupOffsets, Lag
+from minibroker.group_offsets import GroupOffsets, Lags
 from minibroker.group_settings import GroupSettings
 from minibroker.group_states import GroupEvent, GroupState, next_state
 from minibroker.log_facts import Fact, Journal
+from minibroker.markup import table
 from minibroker.partition import Observer
 from minibroker.topic import TopicLog
 
@@ -77,6 +78,15 @@ class ConsumerGroup:
     def members(self) -> dict[str, tuple[TopicPartition, ...]]:
         """Who is in it, and what each owns (in a rebalance: owned before)."""
         return self._members.owned()
+
+    def __repr__(self) -> str:
+        return f"ConsumerGroup({self.name!r}, {self.state}, generation={self.generation})"
+
+    def _repr_html_(self) -> str:
+        """A notebook shows who owns what. Looking gives nobody up, even if it is time to."""
+        rows = [(name, in_words(owns)) for name, owns in self.members.items()]
+        caption = f"Group {self.name}: {self.state}, generation {self.generation}"
+        return table(caption, ("member", "owns"), rows)
 
     def configure(self, settings: GroupSettings) -> None:
         """What a member comes with: the first one's settings are taken, the others must say the same."""
@@ -174,7 +184,7 @@ class ConsumerGroup:
             self._store(topic, number, position, member=None, generation=self.generation)
         return chosen
 
-    def lag(self, topic: str, *, now: float) -> list[Lag]:
+    def lag(self, topic: str, *, now: float) -> Lags:
         """How far behind the end the group is, for each partition of `topic`."""
         return self.offsets.lags(topic, now=now)
 

@@ -17,6 +17,7 @@ from typing import Any
 from minibroker.arguments import whole_number
 from minibroker.assignment import TopicPartition
 from minibroker.errors import InvalidArgument
+from minibroker.markup import table
 from minibroker.topic import TopicLog
 
 
@@ -34,6 +35,32 @@ class Lag:
     def to_json(self) -> dict[str, Any]:
         """The lag as JSON values."""
         return asdict(self)
+
+
+class Lags(list[Lag]):
+    """A group's lag, by partition; a notebook shows it as a table."""
+
+    @property
+    def records(self) -> int:
+        """How many records wait in all partitions together."""
+        return sum(lag.records for lag in self)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                f"{lag.topic}/{lag.partition}",
+                _or_dash(lag.committed),
+                lag.end_offset,
+                lag.records,
+                lag.seconds,
+            )
+            for lag in self
+        ]
+        return table("Lag", ("partition", "committed", "end", "records", "seconds"), rows)
+
+
+def _or_dash(number: int | None) -> int | str:
+    return "-" if number is None else number
 
 
 class GroupOffsets:
@@ -92,9 +119,9 @@ class GroupOffsets:
         numbers = [p.number for p in self._find(topic).partitions] if partition is None else [partition]
         return {number: self.resolve(topic, number, **where) for number in numbers}
 
-    def lags(self, topic: str, *, now: float) -> list[Lag]:
+    def lags(self, topic: str, *, now: float) -> Lags:
         """How far behind, at `now`, for each partition."""
-        return [self.lag(topic, p.number, now=now) for p in self._find(topic).partitions]
+        return Lags(self.lag(topic, p.number, now=now) for p in self._find(topic).partitions)
 
     def lag(self, topic: str, partition: int, *, now: float) -> Lag:
         """How far behind, at `now`."""

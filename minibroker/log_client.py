@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from minibroker.client import Call
-from minibroker.group_offsets import Lag
+from minibroker.group_offsets import Lag, Lags
 from minibroker.record import Record
-from minibroker.topic import PartitionSnapshot
 from minibroker.topic_consumer import TopicConsumer
+from minibroker.topic_snapshot import PartitionSnapshot, TopicSnapshot
 
 
 class Topic:
@@ -109,14 +109,18 @@ class Topic:
         answer = await self.ask("describe", {})
         return [PartitionSnapshot(**partition) for partition in answer["partitions"]]
 
+    async def snapshot(self) -> TopicSnapshot:
+        """The same as one value, which a notebook shows as a table."""
+        return TopicSnapshot(self.name, tuple(await self.partitions()))
+
     async def committed(self, group: str) -> dict[int, int | None]:
         """The next offset that a group will read, for each partition; None where nothing was committed."""
         answer = await self.ask("committed", {"group": group})
         return {int(partition): offset for partition, offset in answer["offsets"].items()}
 
-    async def lag(self, group: str) -> list[Lag]:
+    async def lag(self, group: str) -> Lags:
         """How far a group is behind, in records and seconds, by partition."""
-        return [Lag(**lag) for lag in (await self.ask("lag", {"group": group}))["lag"]]
+        return Lags(Lag(**lag) for lag in (await self.ask("lag", {"group": group}))["lag"])
 
     async def reset(self, group: str, **where: Any) -> dict[int, int]:
         """Set an empty group's offsets: to="earliest" or "latest", time=SECONDS or offset=N; partition=N."""

@@ -80,7 +80,7 @@ async def _offset(logs: "LogBroker", topic: str, *, partition: Any, to: Any = No
 
 
 async def _describe(logs: "LogBroker", topic: str) -> Json:
-    return {"partitions": [asdict(partition) for partition in logs.find(topic).snapshot()]}
+    return {"partitions": [asdict(partition) for partition in logs.find(topic).snapshot().partitions]}
 
 
 async def _producer(logs: "LogBroker", topic: str) -> Json:

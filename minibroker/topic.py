@@ -11,7 +11,7 @@ Source    Kafka documentation, "Introduction", "Main Concepts".
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from minibroker.arguments import text, to_json, topic_name, whole_number
@@ -21,16 +21,7 @@ from minibroker.partition import Observer, Partition
 from minibroker.partitioner import Partitioner
 from minibroker.record import Record, row_of
 from minibroker.retention import Cleaning, Cleanup, compaction, trimming
-
-
-@dataclass(frozen=True, slots=True)
-class PartitionSnapshot:
-    """One partition in numbers. `records` is end - start, or fewer where compaction left holes."""
-
-    start_offset: int
-    end_offset: int
-    records: int
-    bytes: int | None = None  # None: nobody counts them, since the topic has no retention_bytes
+from minibroker.topic_snapshot import PartitionSnapshot, TopicSnapshot
 
 
 class TopicLog:
@@ -176,9 +167,19 @@ class TopicLog:
         """Up to `max_records` of `partition`, from `offset` on. OffsetOutOfRange: see Partition.fetch."""
         return self.partition(partition).fetch(offset, max_records=max_records)
 
-    def snapshot(self) -> list[PartitionSnapshot]:
-        """Each partition in numbers, by number."""
-        return [PartitionSnapshot(p.start_offset, p.end_offset, len(p), p.bytes) for p in self._partitions]
+    def snapshot(self) -> TopicSnapshot:
+        """Where each partition begins and ends, and what it holds."""
+        found = [PartitionSnapshot(p.start_offset, p.end_offset, len(p), p.bytes) for p in self._partitions]
+        return TopicSnapshot(self.name, tuple(found))
+
+    def __repr__(self) -> str:
+        return (
+            f"TopicLog({self.name!r}, partitions={len(self._partitions)}, records={self.snapshot().records})"
+        )
+
+    def _repr_html_(self) -> str:
+        """A notebook shows its snapshot. Looking cleans nothing, not even what is due."""
+        return self.snapshot()._repr_html_()
 
     # -- time ---------------------------------------------------------------------------------------------
 

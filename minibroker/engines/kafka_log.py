@@ -29,7 +29,7 @@ from minibroker.errors import (
     NoSuchTopic,
 )
 from minibroker.group_offsets import Lag
-from minibroker.topic import PartitionSnapshot
+from minibroker.topic_snapshot import PartitionSnapshot
 
 Json = dict[str, Any]
 

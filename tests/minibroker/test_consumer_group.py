@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -41,6 +42,23 @@ def joined(group: ConsumerGroup, *members: str, now: float = 0.0) -> ConsumerGro
 
 def owned(group: ConsumerGroup) -> dict[str, list[int]]:
     return {member: [number for _, number in own] for member, own in group.members.items()}
+
+
+# -- in a notebook -------------------------------------------------------------------------------------
+
+
+def test_a_notebook_shows_who_owns_what_and_how_far_behind_the_group_is():
+    group = joined(shop(partitions=2, records=5), "a", "b")
+    group.commit("a", group.generation, {("orders", 0): 3}, now=9)
+
+    assert "Group billing: stable, generation 2" in group._repr_html_()
+    assert re.findall(r">(\w|orders/\d)</td>", group._repr_html_()) == ["a", "orders/0", "b", "orders/1"]
+    lag = group.lag("orders", now=9)
+    assert lag.records == 2 + 5
+    assert re.findall(r">([^<>]+)</td>", lag._repr_html_()) == [
+        *("orders/0", "3", "5", "2", "6"),
+        *("orders/1", "-", "5", "5", "9"),
+    ]
 
 
 # -- generations ------------------------------------------------------------------------------------------

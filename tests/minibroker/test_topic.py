@@ -1,10 +1,13 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minibroker import InvalidArgument, NoSuchTopic
+from minibroker import Cleanup, InvalidArgument, NoSuchTopic
 from minibroker.partitioner import murmur2, partition_for, to_positive
-from minibroker.topic import PartitionSnapshot, TopicLog
+from minibroker.topic import TopicLog
+from minibroker.topic_snapshot import PartitionSnapshot, TopicSnapshot
 
 # Kafka's own: clients/src/test/java/org/apache/kafka/common/utils/UtilsTest.java, testMurmur2
 PUBLISHED = {
@@ -71,7 +74,7 @@ def test_a_key_is_a_string_that_can_be_hashed(key, partition):
     topic = TopicLog("orders")
     with pytest.raises(InvalidArgument, match="key"):
         topic.append(key, 1, now=0, partition=partition)
-    assert topic.snapshot()[0].records == 0
+    assert topic.snapshot().records == 0
 
 
 def test_a_sequence_counts_within_its_partition():
@@ -90,7 +93,7 @@ def test_a_batch_goes_where_its_records_would_go_one_by_one():
 
     for number in range(8):
         assert batch.fetch(number, 0) == one_by_one.fetch(number, 0)
-    assert offsets == {n: range(s.end_offset) for n, s in enumerate(batch.snapshot()) if s.records}
+    assert offsets == {n: range(s.end_offset) for n, s in enumerate(batch.snapshot().partitions) if s.records}
 
 
 def test_the_records_of_a_batch_without_keys_stay_together_and_the_next_batch_goes_on():
@@ -126,7 +129,7 @@ def test_a_batch_with_one_wrong_record_is_refused_whole(records, partition):
     with pytest.raises(InvalidArgument):
         topic.append_many(records, now=0, partition=partition)
 
-    assert [snapshot.records for snapshot in topic.snapshot()] == [0, 0]
+    assert [snapshot.records for snapshot in topic.snapshot().partitions] == [0, 0]
 
 
 def test_a_numbered_batch_names_its_partition():
@@ -164,7 +167,30 @@ def test_a_snapshot_shows_each_partition():
     topic = TopicLog("orders", partitions=2)
     topic.append("k", 1, now=0, partition=1)
 
-    assert topic.snapshot() == [PartitionSnapshot(0, 0, 0), PartitionSnapshot(0, 1, 1)]
+    assert topic.snapshot() == TopicSnapshot(
+        "orders", (PartitionSnapshot(0, 0, 0), PartitionSnapshot(0, 1, 1))
+    )
+
+
+def test_a_notebook_shows_a_line_for_each_partition():
+    topic = TopicLog("orders", partitions=2)
+    topic.append_many([("k", 1), ("k", 2)], now=0, partition=1)
+
+    shown = topic._repr_html_()
+
+    assert "Topic orders" in shown
+    assert shown.count("<tr>") == 3
+    assert re.findall(r">(\d+)</td>", shown)[4:] == ["1", "0", "2", "2"]
+    assert "bytes" not in shown
+    assert repr(topic) == "TopicLog('orders', partitions=2, records=2)"
+
+
+def test_a_notebook_shows_bytes_where_they_are_counted():
+    topic = TopicLog("orders", cleanup=Cleanup(retention_bytes=100))
+    topic.append("k", 1, now=0)
+
+    assert "bytes" in topic._repr_html_()
+    assert re.findall(r">(\d+)</td>", topic._repr_html_()) == ["0", "0", "1", "1", str(len('["k",1]'))]
 
 
 @pytest.mark.parametrize("wrong", [{"partitions": 0}, {"partitions": 1.5}])
