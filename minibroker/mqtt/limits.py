@@ -13,7 +13,8 @@ from minibroker.arguments import seconds, whole_number
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Counts, bytes and seconds. The defaults suit a laptop.
+    """Counts, bytes and seconds. The defaults suit a laptop. At most max_queued messages of max_packet_size
+    wait for a session, so whoever lets strangers in lowers one of the two.
 
     max_connections     one more is closed before it says a word
     max_sessions        one more CONNECT that would need a new session gets 0x97, quota exceeded

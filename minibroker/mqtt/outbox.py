@@ -57,7 +57,7 @@ def put(queue: WorkQueue, copy: Copy, *, now: float) -> bool:
         return True
     ttl = None if copy.expiry is None else copy.expiry - (now - copy.at)
     try:
-        queue.send(copy.as_json(), now=now, ttl=ttl)
+        queue.send(copy, now=now, ttl=ttl)
     except QueueFull:
         return False
     return True
@@ -84,7 +84,7 @@ class Outbox:
         """Keep a message until the client has it, or it expires, or too many wait."""
         if self.queue is None:
             self.queue = self._make_queue()
-        put(self.queue, copy, now=now)
+        put(self.queue, copy if self._note is None else copy.as_json(), now=now)  # its own stays in memory
 
     def recover(
         self, of_groups: Iterable[Sent], packet_ids: Mapping[int, tuple[int, bool]], *, now: float

@@ -58,7 +58,7 @@ class Group:
             return
         if self.queue is None:
             self.queue = self._make_queue()
-        put(self.queue, copy, now=now)
+        put(self.queue, copy.as_json(), now=now)
         self.pump(now=now)
 
     def recover(self, *, now: float) -> Iterator[tuple[str, Sent]]:

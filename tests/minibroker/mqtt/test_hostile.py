@@ -129,8 +129,8 @@ async def attack(streams: int, seed: int) -> None:
     assert len(asyncio.all_tasks()) == 1  # this one
 
 
-def test_three_thousand_hostile_streams_disturb_nobody_and_leave_nothing(virtually):
-    virtually(attack(3_000, seed=5))
+def test_two_thousand_hostile_streams_disturb_nobody_and_leave_nothing(virtually):
+    virtually(attack(2_000, seed=5))
 
 
 @pytest.mark.soak
@@ -170,7 +170,7 @@ async def come_and_go(rounds: int) -> None:
 
 
 def test_connecting_and_going_leaves_nothing(virtually):
-    virtually(come_and_go(300))
+    virtually(come_and_go(200))
 
 
 @pytest.mark.soak
