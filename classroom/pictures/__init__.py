@@ -10,6 +10,9 @@ from classroom.pictures.dead_letters import dead_letters
 from classroom.pictures.deployments import deployments
 from classroom.pictures.goodput import goodput
 from classroom.pictures.histograms import histograms
+from classroom.pictures.lag import lag
+from classroom.pictures.ownership_strip import ownership_strip
+from classroom.pictures.partition_tape import partition_tape
 from classroom.pictures.phase_map import phase_map
 from classroom.pictures.picture import Picture
 from classroom.pictures.remedies import remedies
@@ -36,6 +39,9 @@ __all__ = [
     "deployments",
     "goodput",
     "histograms",
+    "lag",
+    "ownership_strip",
+    "partition_tape",
     "phase_map",
     "remedies",
     "sequence",
