@@ -50,6 +50,7 @@ topic_consumer   a reader that shares partitions with others, and remembers
 topic_filter     subjects, and patterns with wildcards that they fit
 router           publish to a subject: what is bound by a filter that fits
 publishing       bindings, and where a published message went
+publisher        a broker's subjects as a service sees them
 http             the broker as an ASGI app, and a client's side of it
 arguments        checked once, at the door
 errors           definite and indefinite
@@ -91,12 +92,13 @@ from minibroker.group_members import Membership
 from minibroker.group_offsets import Lag, Lags
 from minibroker.group_states import TRANSITIONS as GROUP_TRANSITIONS
 from minibroker.group_states import GroupEvent, GroupState
-from minibroker.http import BrokerApp, http_call
+from minibroker.http import BrokerApp, http_ask, http_call
 from minibroker.journal import Fact, Found, Journal
 from minibroker.lease import Lease
 from minibroker.log_client import Topic
 from minibroker.message import Death, Message, Reason
 from minibroker.partition import Partition
+from minibroker.publisher import Publisher
 from minibroker.record import Record
 from minibroker.retention import Cleaning, Cleanup
 from minibroker.router import Router
@@ -149,6 +151,7 @@ __all__ = [
     "Overflow",
     "Partition",
     "PartitionSnapshot",
+    "Publisher",
     "Queue",
     "QueueConsumer",
     "QueueExists",
@@ -172,5 +175,6 @@ __all__ = [
     "Unsupported",
     "WorkQueue",
     "connect",
+    "http_ask",
     "http_call",
 ]

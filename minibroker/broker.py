@@ -33,6 +33,7 @@ from minibroker.log_client import Topic
 from minibroker.log_operations import LOOKS
 from minibroker.markup import table
 from minibroker.message import Message
+from minibroker.publisher import Publisher
 from minibroker.publishing import Bindings, deliver, target_of
 from minibroker.recovery import Tables
 from minibroker.snapshot import QueueSnapshot
@@ -268,6 +269,16 @@ class Broker:
         if self._mqtt is not None:
             self._mqtt.publish_json(subject, to_json(body))
         return lines
+
+    def publisher(self) -> Publisher:
+        """The client of the subjects in this process: JSON values in, copies of JSON values out."""
+
+        async def ask(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+            answer = await operations.on_subjects(self, operation, from_json(to_json(arguments)))
+            copy: dict[str, Any] = from_json(to_json(answer))
+            return copy
+
+        return Publisher(ask)
 
     def published_by_mqtt(self, subject: str, payload: bytes) -> None:
         """A client of MQTT has published: to what is bound, as the JSON value that it is, or else as text."""

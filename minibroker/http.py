@@ -22,6 +22,7 @@ from minibroker.client import Call
 from minibroker.errors import BrokerError, BrokerFault, InvalidArgument, NoAnswer, error_from_code
 from minibroker.log_operations import LOG_OPERATIONS, WAITING
 from minibroker.operations import OPERATIONS
+from minibroker.publisher import Ask
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -199,18 +200,31 @@ def http_call(post: Post, *, kind: str = "queue") -> Call:
 
     async def call(name: str, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         path = f"/{kind}s/{queue_name(name) if kind == 'queue' else topic_name(name)}/{operation}"
-        status, body = await post(path, to_json(arguments).encode())
-        try:
-            answer = from_json(body)
-        except InvalidArgument:
-            answer = None
-        if status == 200 and isinstance(answer, dict):
-            return answer
-        if isinstance(answer, dict) and isinstance(answer.get("error"), str):
-            raise error_from_code(answer["error"], str(answer.get("message", "")), answer)
-        raise NoAnswer(
-            f"{operation} on {kind} {name!r}: status {status} and {len(body)} bytes that are no answer of a "
-            f"broker; it may have been done or not"
-        )
+        return _answer_in(f"{operation} on {kind} {name!r}", *await post(path, to_json(arguments).encode()))
 
     return call
+
+
+def http_ask(post: Post) -> Ask:
+    """A publisher's `ask` over HTTP: `Publisher(http_ask(post))`. `post` is as for http_call."""
+
+    async def ask(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        return _answer_in(operation, *await post(f"/{operation}", to_json(arguments).encode()))
+
+    return ask
+
+
+def _answer_in(what: str, status: int, body: bytes) -> dict[str, Any]:
+    """The broker's answer, or the error that it told; NoAnswer for what is neither."""
+    try:
+        answer = from_json(body)
+    except InvalidArgument:
+        answer = None
+    if status == 200 and isinstance(answer, dict):
+        return answer
+    if isinstance(answer, dict) and isinstance(answer.get("error"), str):
+        raise error_from_code(answer["error"], str(answer.get("message", "")), answer)
+    raise NoAnswer(
+        f"{what}: status {status} and {len(body)} bytes that are no answer of a broker; "
+        f"it may have been done or not"
+    )

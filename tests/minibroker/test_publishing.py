@@ -1,8 +1,9 @@
 import asyncio
+import json
 
 import pytest
 
-from minibroker import Broker, InvalidArgument, NoSuchQueue, NoSuchTopic
+from minibroker import Broker, InvalidArgument, NoSuchQueue, NoSuchTopic, Publisher, http_ask
 from minibroker.mqtt.packets import Publish
 from tests.minibroker.mqtt.raw import World
 from tests.minibroker.test_http import app_on_this_loop, ask
@@ -129,5 +130,26 @@ def test_over_http_one_publishes_binds_and_lists(virtually):
         assert (status, answer["error"]) == (400, "invalid_argument")
         status, answer, _ = await ask(app, "POST", "/publish", b'{"subject": "a"}')
         assert status == 400 and "needs 'body'" in answer["message"]
+
+    virtually(run())
+
+
+@pytest.mark.parametrize("over", ["in process", "http"])
+def test_a_publisher_does_the_same_in_process_and_over_http(virtually, over):
+    async def run():
+        app = app_on_this_loop()
+
+        async def post(path: str, body: bytes) -> tuple[int, bytes]:
+            status, answer, _ = await ask(app, "POST", path, body)
+            return status, json.dumps(answer).encode()
+
+        publisher = app.broker.publisher() if over == "in process" else Publisher(http_ask(post))
+        assert await publisher.bind("a/#", queue="charges")
+        assert not await publisher.bind("a/#", queue="charges")
+        assert await publisher.publish("a", {"n": 1}, headers={"h": "1"}) == [{"queue": "charges", "id": 1}]
+        assert await publisher.unbind("a/#", queue="charges")
+        assert await publisher.publish("a", 2) == []
+        with pytest.raises(NoSuchQueue, match="no queue 'nobody'"):
+            await publisher.bind("a", queue="nobody")
 
     virtually(run())
