@@ -20,13 +20,14 @@ from minibroker import Cleanup, InvalidArgument, OffsetOutOfRange, OutOfOrderSeq
 
 CLEANUPS = {
     "by age and number": Cleanup(retention=20, retention_records=6),
-    "by bytes": Cleanup(retention=None, retention_bytes=60),
+    "by bytes": Cleanup(retention=None, retention_bytes=25),
     "by key": Cleanup(compact=True, delete_retention=10),
 }
 keys = st.sampled_from(["ada", "bob", "cyd", "ada", "bob", "cyd", None])
 values = st.none() | st.integers(0, 9) | st.text("ab\u00e9", max_size=5)
 headers = st.just({}) | st.dictionaries(st.sampled_from("xy"), st.just("1"), min_size=1)
 records = st.tuples(keys, values, headers)
+Given = tuple[str | None, Any, dict[str, str]]
 
 
 @dataclass
@@ -79,6 +80,12 @@ class LogModel(RuleBasedStateMachine):
     def has_no_place(self, keys_given: Iterable[str | None]) -> bool:
         return self.cleanup.compact and None in keys_given
 
+    def mostly_with_keys(self, batch: list[Given], careless: int) -> list[Given]:
+        """Where a record needs a key a whole batch would nearly always be refused."""
+        if not self.cleanup.compact or careless == 0:
+            return batch
+        return [(key or "ada", value, extra) for key, value, extra in batch]
+
     def of(self, partition: int) -> list[Row]:
         return sorted((row for row in self.rows if row.partition == partition), key=lambda row: row.offset)
 
@@ -88,7 +95,7 @@ class LogModel(RuleBasedStateMachine):
     # -- the same move on both sides: writing
 
     @rule(record=records, named=st.none() | st.integers(0, 2))
-    def append(self, record: tuple[str | None, Any, dict[str, str]], named: int | None) -> None:
+    def append(self, record: Given, named: int | None) -> None:
         key, value, extra = record
         named = None if named is None else named % len(self.starts)
         call = lambda: self.real.append(key, value, now=self.now, headers=extra, partition=named)  # noqa: E731
@@ -107,8 +114,9 @@ class LogModel(RuleBasedStateMachine):
         offset = self.write(written.partition, key, value, extra)
         assert written == Record(written.partition, offset, key, value, extra, self.now)
 
-    @rule(batch=st.lists(records, max_size=5), as_lists=st.booleans())
-    def append_many(self, batch: list[tuple[str | None, Any, dict[str, str]]], as_lists: bool) -> None:
+    @rule(batch=st.lists(records, max_size=5), as_lists=st.booleans(), careless=st.integers(0, 5))
+    def append_many(self, batch: list[Given], as_lists: bool, careless: int) -> None:
+        batch = self.mostly_with_keys(batch, careless)
         given = [record if record[2] else record[:2] for record in batch]
         call = lambda: self.real.append_many(  # noqa: E731
             [list(record) for record in given] if as_lists else given, now=self.now
@@ -178,8 +186,9 @@ class LogModel(RuleBasedStateMachine):
 
     # -- ... and forgetting
 
-    @rule()
-    def clean(self) -> None:
+    @rule(after=st.sampled_from([0, 0, 1, 5, 10]))
+    def clean(self, after: int) -> None:
+        self.now += after
         for partition in range(len(self.starts)):
             if self.cleanup.compact:
                 self.compact(partition)

@@ -238,6 +238,22 @@ def test_a_cleaning_says_where_a_partition_begins_now_and_what_compaction_took_o
     assert written(Cleanup(compact=True), *rows).clean(40) == [Cleaning(0, 40, 0, removed=(0,), met=(2,))]
 
 
+def test_a_topic_made_anew_from_what_is_there_has_the_same_holes_and_has_met_the_same_tombstones():
+    cleanup = Cleanup(compact=True, delete_retention=30)
+    topic, copy = TopicLog("orders", cleanup=cleanup), TopicLog("orders", cleanup=cleanup)
+    topic.append_many([("a", 1), ("b", 2), ("b", 3), ("c", None), ("c", None)], now=0)
+    topic.clean(40)
+
+    for fact in topic.facts():
+        copy.restore(json.loads(json.dumps(fact)))
+
+    assert left(copy) == left(topic) == [(0, 1), (2, 3), (4, None)]
+    for now in (69, 70):
+        assert copy.clean(now) == topic.clean(now)
+    assert left(copy) == left(topic) == [(0, 1), (2, 3)]
+    assert copy.append("d", 4, now=80).offset == topic.append("d", 4, now=80).offset == 5
+
+
 def test_a_cleaning_that_is_not_due_or_finds_nothing_is_no_fact():
     topic = written(Cleanup(retention=1000, check_interval=50), *FIVE)
 
