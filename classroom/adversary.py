@@ -47,6 +47,7 @@ class Attack:
     sweep:    nodes that are crashed before and after each of their effects.
     pauses:   nodes that are paused before each of their effects.
     plans:    makes a strategy of further faults; imported when needed.
+    most_steps: of the loop, after which a run is broken off as endless.
     """
 
     name: str
@@ -56,9 +57,10 @@ class Attack:
     sweep: tuple[str, ...] = ()
     pauses: tuple[str, ...] = ()
     plans: Callable[[], SearchStrategy[tuple[Fault, ...]]] | None = None
+    most_steps: int = MOST_STEPS
 
     def run(self, *more: Fault, seed: int = 0) -> Run:
-        return simulate(self.scenario, seed=seed, faults=self.faults + more, most_steps=MOST_STEPS)
+        return simulate(self.scenario, seed=seed, faults=self.faults + more, most_steps=self.most_steps)
 
 
 @dataclass(frozen=True)

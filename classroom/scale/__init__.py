@@ -1,7 +1,7 @@
 """Models past one machine: SimPy, first laid over a measured small system, then scaled."""
 
 from classroom.scale.measured import measured
-from classroom.scale.retry_storm import Failure, storm
+from classroom.scale.retry_storm import Failure, Model, System, as_wait, made, storm
 from classroom.scale.server_queue import Admission, DropHopeless, DropLate, Fifo, Lifo, ServerQueue
 from classroom.scale.storm_counts import Storm
 
@@ -12,8 +12,12 @@ __all__ = [
     "Failure",
     "Fifo",
     "Lifo",
+    "Model",
     "ServerQueue",
     "Storm",
+    "System",
+    "as_wait",
+    "made",
     "measured",
     "storm",
 ]

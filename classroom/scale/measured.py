@@ -43,6 +43,7 @@ def measured(run: Run, callee: str, *, key: str, capacity: float, deadline: floa
     return Storm(
         demand=by_second(begun.values()),
         offered=by_second(event.at for event in requests),
+        retries=by_second(event.at for event in requests if event.at != begun[tries[event["call"]]]),
         goodput=by_second(event.at for event in good),
         in_vain=by_second(in_vain),
         rejected=by_second(event.at for event in replies if event["status"] == 503),

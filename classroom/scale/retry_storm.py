@@ -128,7 +128,9 @@ def storm(policy: Policy, *, seed: int = 0, **system: Any) -> Storm:
 
     Raises ValueError for a system that cannot be, BadPolicy for an answer that no caller can follow.
     """
-    return _Model(policy, System(**system), seed).run()
+    model = Model(policy, System(**system), seed=seed)
+    model.run_until(model.system.lasts)
+    return model.counts()
 
 
 class BadPolicy(ValueError):
@@ -146,10 +148,10 @@ class _Trial:
     over: bool = False
 
 
-class _Model:
-    """The run itself: each method is what happens at one kind of moment."""
+class Model:
+    """The run itself, step by step if need be: each method is what happens at one kind of moment."""
 
-    def __init__(self, policy: Policy, system: System, seed: int) -> None:
+    def __init__(self, policy: Policy, system: System, *, seed: int = 0) -> None:
         self.system, self.seed = system, seed
         self.env = simpy.Environment()
         self.policies = list(made(policy, system.clients, rng=self._rng("shop/policy"), clock=self._now))
@@ -158,27 +160,31 @@ class _Model:
         self.busy = 0
         self.stalled = False
         seconds = int(-(-system.lasts // 1))
-        self.demand, self.offered, self.goodput, self.in_vain, self.rejected, self.served = (
-            [0] * seconds for _ in range(6)
+        self.demand, self.offered, self.goodput, self.in_vain, self.rejected, self.served, self.retries = (
+            [0] * seconds for _ in range(7)
         )
-
-    def run(self) -> Storm:
-        system = self.system
         if system.stall:
             self._at(system.stall_at, self._stall)
         self._at(self._gap(), self._begin, 0)
+
+    def run_until(self, moment: float) -> None:
+        """Go on to `moment`, seconds since the run began and not beyond system.lasts."""
         with _no_collector():
-            self.env.run(until=system.lasts)
+            self.env.run(until=moment)
+
+    def counts(self) -> Storm:
+        """What has been counted so far."""
         return Storm(
             demand=tuple(self.demand),
             offered=tuple(self.offered),
+            retries=tuple(self.retries),
             goodput=tuple(self.goodput),
             in_vain=tuple(self.in_vain),
             rejected=tuple(self.rejected),
             served=tuple(self.served),
-            stall=(system.stall_at, system.stall_at + system.stall),
-            capacity=system.capacity,
-            deadline=system.deadline,
+            stall=(self.system.stall_at, self.system.stall_at + self.system.stall),
+            capacity=self.system.capacity,
+            deadline=self.system.deadline,
             seed=self.seed,
         )
 
@@ -214,13 +220,12 @@ class _Model:
         remaining = trial.begun + self.system.deadline - self.env.now
         if remaining <= 0:
             return
-        wait = trial.policy.delay(trial.attempt, failure, remaining)
+        wait = as_wait(trial.policy.delay(trial.attempt, failure, remaining), trial.attempt)
         if wait is None:
             return
-        if not (isinstance(wait, int | float) and wait >= 0):
-            raise BadPolicy(f"delay({trial.attempt}, ...) is seconds from 0 up, or None; it was {wait!r}")
         if trial.attempt >= MOST_TRIES:
             raise BadPolicy(f"delay({trial.attempt}, ...) still asks for another try: when does it give up?")
+        self.retries[int(self.env.now)] += 1
         if wait < remaining:
             self._at(wait, self._try, trial.policy, trial.begun, trial.attempt + 1)
 
@@ -284,6 +289,13 @@ class _Model:
         """Seconds that a worker needs for a try."""
         mean = self.system.service_time
         return mean if self.system.steady else self.work.expovariate(1 / mean)
+
+
+def as_wait(wait: Any, attempt: int) -> float | None:
+    """What delay(attempt, ...) answered. Raises BadPolicy for what nobody can wait."""
+    if wait is not None and not (isinstance(wait, int | float) and wait >= 0):
+        raise BadPolicy(f"delay({attempt}, ...) is seconds from 0 up, or None; it was {wait!r}")
+    return wait
 
 
 def made(policy: Policy, clients: int, *, rng: Random, clock: Callable[[], float]) -> Iterator[Any]:

@@ -15,6 +15,7 @@ class Storm:
 
     demand:   requests that were begun.
     offered:  tries that reached the server: first ones and retries.
+    retries:  that were decided on; each is offered after its wait.
     goodput:  requests that succeeded.
     in_vain:  tries that were served although their caller had left.
     rejected: tries that were answered 503 at once.
@@ -25,6 +26,7 @@ class Storm:
 
     demand: tuple[int, ...]
     offered: tuple[int, ...]
+    retries: tuple[int, ...]
     goodput: tuple[int, ...]
     in_vain: tuple[int, ...]
     rejected: tuple[int, ...]
@@ -64,9 +66,3 @@ class Storm:
                 good = second + 1 if second < last else None
                 break
         return None if good is None else good - over
-
-    @property
-    def retries_per_request(self) -> float:
-        """Over the whole run."""
-        begun = sum(self.demand)
-        return (sum(self.offered) - begun) / begun if begun else 0.0

@@ -33,7 +33,7 @@ async def record_charge(db: Any, message: Any) -> None:
     raise NotImplementedError("your turn: record_charge")
 
 
-def test_an_unknown_exercise_isnamed_with_those_that_exist() -> None:
+def test_an_unknown_exercise_is_named_with_those_that_exist() -> None:
     with pytest.raises(LookupError, match=r"no exercise '99'; there are: .*08"):
         check("99", handle)
 

@@ -1,0 +1,20 @@
+"""Tries again at once."""
+
+PROMISE = "recovery"
+SAYS = "does not come back"
+
+
+class RetryPolicy:
+    def __init__(self, *, rng):
+        self.rng = rng
+
+    def on_first_try(self):
+        pass
+
+    def delay(self, attempt, failure, remaining):
+        if attempt >= 4 or not failure.idempotent or failure.status in (400, 404, 422):
+            return None
+        wait = 0.0
+        return wait if wait <= remaining else None
+
+    def on_success(self): ...

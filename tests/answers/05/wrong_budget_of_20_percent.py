@@ -1,0 +1,24 @@
+"""One retry for five first tries: back, but late."""
+
+PROMISE = "recovery"
+SAYS = "the line drains by"
+
+
+class RetryPolicy:
+    def __init__(self, *, rng):
+        self.rng = rng
+        self.tokens = 10.0
+
+    def on_first_try(self):
+        self.tokens = min(10.0, self.tokens + 0.2)
+
+    def delay(self, attempt, failure, remaining):
+        if attempt >= 4 or not failure.idempotent or failure.status in (400, 404, 422):
+            return None
+        wait = self.rng.uniform(0, 0.1 * 2 ** (attempt - 1))
+        if wait > remaining or self.tokens < 1:
+            return None
+        self.tokens -= 1
+        return wait
+
+    def on_success(self): ...

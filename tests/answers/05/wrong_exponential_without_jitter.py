@@ -1,0 +1,20 @@
+"""Waits 0.1, 0.2, 0.4 s."""
+
+PROMISE = "recovery"
+SAYS = "does not come back"
+
+
+class RetryPolicy:
+    def __init__(self, *, rng):
+        self.rng = rng
+
+    def on_first_try(self):
+        pass
+
+    def delay(self, attempt, failure, remaining):
+        if attempt >= 4 or not failure.idempotent or failure.status in (400, 404, 422):
+            return None
+        wait = 0.1 * 2 ** (attempt - 1)
+        return wait if wait <= remaining else None
+
+    def on_success(self): ...
