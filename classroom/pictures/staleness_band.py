@@ -221,9 +221,11 @@ def _finding(gaps: Sequence[float | None], looks: Sequence[Look], stale: int) ->
     if ahead := sum(look.ahead for look in looks):
         show = "shows" if ahead == 1 else "show"
         return f"The view counted a change twice; {ahead} of {plural(len(looks), 'look')} {show} it"
+    pending = sum(look.version is None for look in looks)
+    told = f", {pending} {'is' if pending == 1 else 'are'} told 'pending'" if pending else ""
     if not stale:
-        return f"{worst}; none of {plural(len(looks), 'look')} is stale"
-    return f"{worst}; {stale} of {plural(len(looks), 'look')} {'is' if stale == 1 else 'are'} stale"
+        return f"{worst}; none of {plural(len(looks), 'look')} is stale{told}"
+    return f"{worst}; {stale} of {plural(len(looks), 'look')} {'is' if stale == 1 else 'are'} stale{told}"
 
 
 def _told(prediction: object, label: str, stale: int) -> str:

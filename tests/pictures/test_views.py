@@ -61,7 +61,7 @@ def test_no_letters_stand_on_others_or_leave_the_paper(name: str) -> None:
     [
         ((FRESH,), "The view is up to 0.8 s behind; none of 1 look is stale"),
         ((FRESH, STALE, WAITED), "The view is up to 0.8 s behind; 1 of 3 looks is stale"),
-        ((FRESH, PENDING), "The view is up to 0.8 s behind; none of 2 looks is stale"),
+        ((FRESH, PENDING), "The view is up to 0.8 s behind; none of 2 looks is stale, 1 is told 'pending'"),
         ((FRESH, AHEAD), "The view counted a change twice; 1 of 2 looks shows it"),
         ((), "The view is up to 0.8 s behind"),
     ],
