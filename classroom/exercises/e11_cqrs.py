@@ -76,13 +76,14 @@ def attacks(answers: Answers) -> tuple[Attack, ...]:
     reads = (came_to_its_end("deadline"), *READS)
     always = (equals_a_rebuild, *reads)
     short = scenario(memory, changes=FEW)
+    dead = scenario(memory, changes=FEW[:2], deadline=0.5, rest=0.0)
     return (
         Attack(
             "a strike at the projectors",
             scenario(memory, changes=FEW[:3], every=0.05, glances=None, rest=60.0),
             only_view,
-            sweep=PROJECTORS,
-            pauses=PROJECTORS,
+            sweep=PROJECTORS[:1],  # the other one takes turns with it, and is no different
+            pauses=PROJECTORS[:1],
         ),
         Attack(
             "an ordinary day",
@@ -102,16 +103,16 @@ def attacks(answers: Answers) -> tuple[Attack, ...]:
             (*always, pending_is_the_last_resort),
             faults=(Delay("orders", "broker", by=0.6),),
         ),
-        Attack("a dead view", short, reads, faults=DEAD),
+        Attack("a dead view", dead, reads, faults=DEAD),
         Attack(
             "a dead view, and a writer that refuses",
-            short,
+            dead,
             reads,
             faults=(*DEAD, ErrorRate("pages", "orders")),
         ),
         Attack(
             "a dead view, and a writer that is silent",
-            short,
+            dead,
             reads,
             faults=(*DEAD, Drop("pages", "orders", part="reply")),
         ),

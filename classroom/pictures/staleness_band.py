@@ -88,7 +88,7 @@ def staleness_band(
     if told:
         body.append(text(20, 30 + 20 * len(heading), told, size=12, fill="soft"))
     ticks = round(6 * end / (end - since)) if end > since else 1
-    body += [axes.frame(ticks_x=ticks, ticks_y=min(int(written[-1][1]), 8)), _gap(axes, upper, lower)]
+    body += [axes.frame(ticks_x=ticks, ticks_y=min(int(axes.top) + 1, 8)), _gap(axes, upper, lower)]
     body.append(axes.curve(upper, "blue"))
     body.append(axes.curve(lower, "green", dash="7 3"))
     body += [_mark(axes, look, since) for look in looks]
@@ -213,8 +213,13 @@ def _counted(looks: Sequence[Look]) -> str:
 def _finding(gaps: Sequence[float | None], looks: Sequence[Look], stale: int) -> str:
     known = [gap for gap in gaps if gap is not None]
     never = len(gaps) - len(known)
-    worst = f"The view is up to {seconds(max(known))} behind" if known else "The view shows nothing of it"
-    if never:
+    if not known:
+        worst = f"The view shows none of {plural(never, 'change')}"
+    elif max(known) < 0.0005:
+        worst = "The view is never behind"
+    else:
+        worst = f"The view is up to {seconds(max(known))} behind"
+    if known and never:
         worst += f", and {plural(never, 'change')} {'is' if never == 1 else 'are'} not in it at the end"
     if not looks:
         return worst

@@ -76,7 +76,12 @@ def test_a_change_that_is_not_in_the_view_at_the_end_is_said() -> None:
     assert band(view=VIEW[:1]).title == (
         "The view is up to 0.1 s behind, and 2 changes are not in it at the end"
     )
-    assert band(view=[]).title == "The view shows nothing of it, and 3 changes are not in it at the end"
+    assert band(view=[]).title == "The view shows none of 3 changes"
+
+
+def test_a_view_that_is_written_with_the_change_itself_is_never_behind() -> None:
+    at_once = [(at, "projected", {"new": 1}) for at, _, _ in CHANGES]
+    assert band(FRESH, view=at_once).title == "The view is never behind; none of 1 look is stale"
 
 
 def test_the_text_of_a_band_has_a_row_for_each_change_and_each_look() -> None:

@@ -159,7 +159,10 @@ class Reader:
 
 def _told(result: object) -> dict[str, Any]:
     if not isinstance(result, Result):
-        return {"came": "error", "error": f"a Result was wanted, and a {type(result).__name__} came"}
+        return {
+            "came": "error",
+            "error": f"a Result was wanted; what came is of type {type(result).__name__}",
+        }
     if result.pending:
         return {"came": "pending"}
     if result.order is None:
@@ -167,7 +170,10 @@ def _told(result: object) -> dict[str, Any]:
     try:
         page = dict(result.order)
     except (TypeError, ValueError):
-        return {"came": "error", "error": f"Result.order is a row; a {type(result.order).__name__} came"}
+        return {
+            "came": "error",
+            "error": f"Result.order is a row, a dict; it is of type {type(result.order).__name__}",
+        }
     return {"came": "page", "version": page.get("version"), "page": page}
 
 
