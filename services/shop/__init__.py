@@ -10,6 +10,7 @@ inventory      reserves it: POST /reservations
 shipping       sends it: POST /shipments
 notifications  writes to the customer: POST /messages
 card           somebody else's: the card network
+checkout       what a checkout holds: services to ask, a queue for later, its answer
 
 Each but the card takes `then`, the URL of the next in the chain, so that who calls whom is said where they
 are started and in no service:
