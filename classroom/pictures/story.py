@@ -239,6 +239,8 @@ class _Storyteller:
         of_order = f" for order {order}" if order is not None else ""
         if event.get("repeated"):
             words = f"the {who} is asked to {event.kind} again{of_order}, knows the key, and does nothing"
+            if event.kind not in DONE:
+                words = f"{who} is asked again{of_order}, has done its part, and does nothing"
             return Told(words, STEP)
         key = (who, event.kind, str(order))
         self.count[key] = count = self.count.get(key, 0) + 1
@@ -252,7 +254,7 @@ class _Storyteller:
         rest = [
             f"{key} {short(value, 30)}"
             for key, value in event.data.items()
-            if "order" not in key and value is not None
+            if "order" not in key and value is not None and (key, value) != ("repeated", False)
         ]
         facts = f" ({', '.join(rest)})" if rest else ""
         name = "" if who == "world" else f"{who}: "
