@@ -234,6 +234,34 @@ def test_lesson_00_runs_and_its_switch_makes_two_orders_fail(
     assert peak < LIMIT
 
 
+# ---------------------------------------------------------------- lesson 01
+
+
+def test_lesson_01_runs_and_its_panels_show_who_waits_and_what_the_queue_costs(
+    lab: Lab, context: Any, record_property: Any
+) -> None:
+    lesson_01 = Notebook(lab, "lessons/01_distributed_monolith.ipynb", context)
+    record_property("measured", f"lesson 01: {lesson_01.run_all():.1f} s")
+    peak = peak_memory(lesson_01.kernel())
+    record_property("measured", f"lesson 01: its kernel {peak:.0f} MB at most")
+    assert breaches(lesson_01) == []
+    trouble = lesson_01.cell("panel-shown").locator(".bop-on")
+    trouble.locator(".bop-said").get_by_text("Ada reads 504").wait_for()
+    before = pictured(trouble)
+    trouble.get_by_role("radio", name="down").check()
+    trouble.locator(".bop-said").get_by_text("shipping is down").wait_for()
+    assert trouble.locator(".bop-code").nth(1).inner_text() == "Crash(who, at=0, down=None)"
+    assert pictured(trouble) != before
+    path = lesson_01.cell("month-panel").locator(".bop-on")
+    said = path.locator(".bop-said")
+    before = said.inner_text()
+    path.get_by_role("radio", name="never").check()
+    after = other(said, before)
+    assert float(re.findall(r"([\d.]+)%", after)[0]) > float(re.findall(r"([\d.]+)%", before)[0])
+    assert lesson_01.errors == []
+    assert peak < LIMIT
+
+
 # ---------------------------------------------------------------- the rule itself
 
 
