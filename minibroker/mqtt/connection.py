@@ -16,6 +16,7 @@ Source    MQTT 5.0, 4.2 "Network Connections", 4.13 "Handling errors". For the r
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from minibroker.mqtt.codec import Decoder
@@ -155,7 +156,8 @@ class Connection(asyncio.Protocol):
         self._conversation.over()
         self._by(self._server.now() + self._server.limits.linger, transport.abort)
         if last and transport.can_write_eof():
-            transport.write_eof()
+            with suppress(OSError):  # TCP knows by now that the client is gone: reading will say so
+                transport.write_eof()
             transport.resume_reading()  # until the client closes
         else:
             transport.close()

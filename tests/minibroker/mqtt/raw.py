@@ -6,6 +6,7 @@ Idea      The transport is two lists and a loop's turn, the clock is a loop's th
 
 import asyncio
 from collections.abc import Callable
+from errno import ENOTCONN
 from typing import Any
 
 from minibroker import Broker
@@ -56,6 +57,7 @@ class Wire(asyncio.Transport):
         self.reading = True
         self.half_closed = False
         self.closed = False
+        self.reset = False  # by the client, and nobody has read that yet
         self.writes = 0
 
     def write(self, data: Any) -> None:
@@ -96,6 +98,8 @@ class Wire(asyncio.Transport):
         return True
 
     def write_eof(self) -> None:
+        if self.reset:
+            raise OSError(ENOTCONN, "Transport endpoint is not connected")
         self.half_closed = True
 
     def is_closing(self) -> bool:

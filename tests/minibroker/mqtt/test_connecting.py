@@ -153,6 +153,21 @@ def test_a_second_connection_takes_the_session_over(virtually, version):
     virtually(run())
 
 
+@BOTH
+def test_a_session_is_taken_over_from_a_connection_that_was_reset_unnoticed(virtually, version):
+    """[MQTT-3.1.4-3]: what comes of closing the first is no matter of the second's."""
+
+    async def run():
+        world = World()
+        first = await world.connect("ada", version=version)
+        first.wire.reset = True
+        second = await world.connect("ada", version=version, clean_start=False)
+        second.say(Pingreq())
+        assert await second.next(Pingresp) == Pingresp()
+
+    virtually(run())
+
+
 # -- what a CONNACK announces ---------------------------------------------------------------------------
 
 
