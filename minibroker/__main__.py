@@ -42,6 +42,14 @@ async def serve(arguments: list[str]) -> int:
     parser.add_argument("--mqtt", type=int, metavar="PORT", help="serve MQTT here; 0 takes a free port")
     parser.add_argument("--path", metavar="DIR", help="keep everything in this folder")
     parser.add_argument("--no-fsync", action="store_true", help="faster: survive kill -9, but no power cut")
+    parser.add_argument(
+        "--refuse-subscribe",
+        action="append",
+        default=[],
+        metavar="FILTER",
+        help="answer 0x80, failure, to whoever subscribes to just this MQTT filter (a wider one still "
+        "gets its messages: this tries clients, it protects nothing); may be given again",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="listen on this address (default 127.0.0.1)")
     options = parser.parse_args(arguments)
     if options.http is None and options.mqtt is None:
@@ -56,7 +64,12 @@ async def serve(arguments: list[str]) -> int:
             port = await up.enter_async_context(_http(broker, options.host, options.http))
             print(f"minibroker: http://{options.host}:{port}/queues", flush=True)
         if options.mqtt is not None:
-            mqtt = broker.listen_mqtt(host=options.host, port=options.mqtt)
+            refused = frozenset(options.refuse_subscribe)
+            mqtt = broker.listen_mqtt(
+                host=options.host,
+                port=options.mqtt,
+                authorize=lambda who, action, topic: action != "subscribe" or topic not in refused,
+            )
             await up.enter_async_context(mqtt)
             print(f"minibroker: mqtt://{options.host}:{mqtt.port}", flush=True)
         await _asked_to_stop()

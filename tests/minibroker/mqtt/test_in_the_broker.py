@@ -4,6 +4,7 @@ import asyncio
 import re
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import aiomqtt
 import pytest
@@ -115,20 +116,40 @@ def test_a_queue_can_be_removed_and_a_restart_does_not_bring_it_back(tmp_path):
     asyncio.run(run())
 
 
-def test_python_m_minibroker_serves_mqtt():
-    command = [sys.executable, "-m", "minibroker", "--mqtt", "0"]
+@contextmanager
+def running(*options):
+    """`python -m minibroker --mqtt 0` in a process of its own; its port."""
+    command = [sys.executable, "-m", "minibroker", "--mqtt", "0", *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
-        port = int(re.search(r"mqtt://127\.0\.0\.1:(\d+)", process.stdout.readline())[1])
-
-        async def run():
-            async with aiomqtt.Client("127.0.0.1", port) as client:
-                await client.subscribe("a")
-                await client.publish("a", b"x")
-                return (await anext(client.messages)).payload
-
-        assert asyncio.run(asyncio.wait_for(run(), 20)) == b"x"
+        yield int(re.search(r"mqtt://127\.0\.0\.1:(\d+)", process.stdout.readline())[1])
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+def test_python_m_minibroker_serves_mqtt():
+    async def run(port):
+        async with aiomqtt.Client("127.0.0.1", port) as client:
+            await client.subscribe("a")
+            await client.publish("a", b"x")
+            return (await anext(client.messages)).payload
+
+    with running() as port:
+        assert asyncio.run(asyncio.wait_for(run(port), 20)) == b"x"
+
+
+def test_python_m_minibroker_refuses_the_filters_that_it_is_told_to():
+    """[MQTT-3.8.4-5] and 3.9.3 in both versions: 0x80 for that filter, and the others are granted."""
+
+    filters = [("a/b", 1), ("a/#", 1), ("c/#", 1), ("c/d", 1), ("$share/g/a/b", 1)]
+
+    async def run(port, version):
+        async with aiomqtt.Client("127.0.0.1", port, protocol=version) as client:
+            return [int(getattr(code, "value", code)) for code in await client.subscribe(filters)]
+
+    with running("--refuse-subscribe", "a/b", "--refuse-subscribe", "c/#") as port:
+        for version in (aiomqtt.ProtocolVersion.V311, aiomqtt.ProtocolVersion.V5):
+            codes = asyncio.run(asyncio.wait_for(run(port, version), 20))
+            assert codes == [0x80, 1, 0x80, 1, 0x80]
