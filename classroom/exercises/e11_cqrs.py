@@ -12,6 +12,7 @@ from classroom.exercises.cqrs.checks import (
     pending_is_the_last_resort,
     reads_come_from_the_view,
 )
+from classroom.exercises.cqrs.explain import picture
 from classroom.exercises.cqrs.system import PROJECTORS, Change, scenario
 from classroom.exercises.exercise import Answers, Exercise, Promise
 from classroom.exercises.memory import Memory
@@ -155,4 +156,5 @@ EXERCISE = Exercise(
         "part of the deadline; then ask the writer, with the seconds that are left as its timeout; if he "
         "cannot answer, say pending.",
     ),
+    picture=picture,
 )

@@ -70,7 +70,9 @@ def pages_are_whole(run: Run) -> list[Violation]:
     """Each page that was shown is an order as it was at one version."""
     known = states(run)
     return [
-        Violation("whole", why_half_a_page(run, read, known), about(run, read["of"]), (read.number,))
+        Violation(
+            "whole", why_half_a_page(run, read, known), about(run, read["of"], read["token"]), (read.number,)
+        )
         for read in run.of("read", came="page")
         if _cut(read["page"]) != known.get((read["of"], read["version"]))
     ]
@@ -78,7 +80,7 @@ def pages_are_whole(run: Run) -> list[Violation]:
 
 def nobody_sees_less_than_he_knows(run: Run) -> list[Violation]:
     return [
-        Violation("own_writes", why_older(run, read), about(run, read["of"]), (read.number,))
+        Violation("own_writes", why_older(run, read), about(run, read["of"], read["token"]), (read.number,))
         for read in run.of("read")
         if read["token"] is not None and _is_older(read)
     ]
@@ -86,7 +88,7 @@ def nobody_sees_less_than_he_knows(run: Run) -> list[Violation]:
 
 def nobody_waits_without_a_token(run: Run) -> list[Violation]:
     return [
-        Violation("no_wait", why_waited(run, read), about(run, read["of"]), (read.number,))
+        Violation("no_wait", why_waited(run, read), about(run, read["of"], read["token"]), (read.number,))
         for read in run.of("read", token=None)
         if read["took"] > AT_ONCE or read["came"] == "pending"
     ]
@@ -102,7 +104,7 @@ def reads_come_from_the_view(run: Run) -> list[Violation]:
 
 def answers_come_in_time(run: Run) -> list[Violation]:
     return [
-        Violation("deadline", why_no_answer(run, read), about(run, read["of"]), (read.number,))
+        Violation("deadline", why_no_answer(run, read), about(run, read["of"], read["token"]), (read.number,))
         for read in run.of("read")
         if read["came"] in ("hung", "error") or read["took"] > read["deadline"] + TOLERANCE
     ]
@@ -111,7 +113,7 @@ def answers_come_in_time(run: Run) -> list[Violation]:
 def pending_is_the_last_resort(run: Run) -> list[Violation]:
     """In runs in which the view comes, or the writer answers, before the deadline."""
     return [
-        Violation("patience", why_pending(run, read), about(run, read["of"]), (read.number,))
+        Violation("patience", why_pending(run, read), about(run, read["of"], read["token"]), (read.number,))
         for read in run.of("read", came="pending")
     ]
 

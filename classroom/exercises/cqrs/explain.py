@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from classroom.exercises.cqrs.system import QUEUE, name_of
+from classroom.pictures import Picture, sequence
 from classroom.pictures.facts import listed, seconds, times
 from classroom.world.history import Event
 from classroom.world.run import Run
@@ -17,9 +18,15 @@ from classroom.world.run import Run
 Row = Mapping[str, Any]
 
 
-def about(run: Run, order: int) -> tuple[Any, ...]:
-    """What a story of this order keeps to: each of its changes, as the queue calls it."""
-    return tuple(name_of(order, event["version"]) for event in run.of("changed", of=order))
+def about(run: Run, order: int, version: int | None = None) -> tuple[Any, ...]:
+    """What a story keeps to: each change of an order (or this one), as the queue calls it, and who died."""
+    versions = [event["version"] for event in run.of("changed", of=order)] if version is None else [version]
+    return (*(name_of(order, each) for each in versions), *run.of("crash", "pause"))
+
+
+def picture(run: Run) -> Picture:
+    """Who said what to whom, without the many looks of Ben."""
+    return sequence([event for event in run.history if event.kind != "read"], limit=30)
 
 
 # -- the view ------------------------------------------------------------------------------
