@@ -23,7 +23,7 @@ PROMISES = (
     Promise(
         "recovery",
         "Within 30 s of the end of a stall, 95 % of the requests are served again.",
-        "Ask what your policy does when *every* request fails. How many tries does the server then get "
+        "Ask what your policy does when every single request fails. How many tries does the server then get "
         "for each request, and how many can it serve? What of that does a wait between the tries change?",
     ),
     Promise(

@@ -180,20 +180,27 @@ def _of_questions(run: Run, violation: Violation) -> list[str]:
     shown = [event for event in run.of("asked") if event.number in violation.events] or run.of(
         "asked", about="attempts", status=503
     )
-    lines = ["200 requests go well"]
-    for event in shown[:7]:
-        failure = Failure(event["status"], event["idempotent"])
-        said = "None" if event["wait"] is None else f"{event['wait']:.3g}"
-        lines.append(
-            f"delay({event['attempt']}, {failure}, {event['remaining']:g}) with the rng at its "
-            f"{event['chance']}est: {said}"
-        )
-    return lines
+    return ["200 requests go well", *(_asked(event) for event in shown[:7])]
+
+
+def _asked(event: Event) -> str:
+    failure = Failure(event["status"], event["idempotent"])
+    said = "None" if event["wait"] is None else f"{event['wait']:.3g}"
+    return (
+        f"delay({event['attempt']}, {failure}, {event['remaining']:g}) with the rng at its "
+        f"{event['chance']}est: {said}"
+    )
 
 
 def picture(run: Run) -> Any:
     """Goodput where there is one; else what was asked and answered, as a table."""
-    from classroom.pictures import goodput, table
+    from classroom.pictures import Table, goodput, table
 
     storm = storm_of(run)
-    return goodput(storm) if storm is not None else table(run, everything=True, limit=24)
+    asked = run.of("asked")
+    if storm is not None:
+        return goodput(storm)
+    if not asked:
+        return table(run, everything=True, limit=24)
+    rows = tuple((event.number, event.at, "delay", _asked(event)) for event in asked)
+    return Table(f"{len(rows)} questions, after 200 requests that went well each", rows)
