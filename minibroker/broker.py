@@ -1,7 +1,8 @@
 """The broker: queues by name, and consumers that wait for them.
 
-Idea      Each operation reads the clock once, lets the queue do it, and then wakes who
-          may have something to do. That is all that a shell adds to the queue's rules.
+Idea      Each operation reads the clock once and lets the queue do it. The queue says what is ready
+          now and what falls due when; so the broker knows whom to wake, and when to look
+          again by itself. That is all that a shell adds to the queue's rules.
           Python callers use `broker.queue(name)`; HTTP comes in through `call`. Both
           hand over JSON values and get copies, so that a test in process sees what a
           service over the network would see.
@@ -14,7 +15,6 @@ Not here  The rules (work_queue.py), JSON arguments (operations.py), HTTP (http.
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -118,7 +118,7 @@ class Broker:
         self.logs.forget()
         self._remember()
         self.logs.settle()
-        self._settle_all()
+        self._set_alarm()
         if self._mqtt is not None:
             self._mqtt.forget()
         if self._observer is not None:
@@ -212,7 +212,7 @@ class Broker:
 
     def remove_queue(self, name: str) -> None:
         """Take a queue away, and all that it holds. NoSuchQueue if there is none."""
-        queue = self._open(name)
+        queue = self.open(name)
         if any(other.dead_letter_queue is queue for other in self._queues.values()):
             raise InvalidArgument(f"queue {name!r} is a dead-letter queue of others; it cannot be removed")
         del self._queues[name]
@@ -246,7 +246,7 @@ class Broker:
         False if it did already. NoSuchQueue or NoSuchTopic if there is none of that name.
         """
         target = target_of(queue, topic)
-        self._open(target[1]) if queue is not None else self.logs.find(target[1])
+        self.open(target[1]) if queue is not None else self.logs.find(target[1])
         return self._bindings.bind(filter, target)
 
     def unbind(self, filter: str, *, queue: str | None = None, topic: str | None = None) -> bool:
@@ -392,13 +392,9 @@ class Broker:
         dedup_id: str | None = None,
     ) -> int:
         """Put a message in; returns its id. A consumer that waits gets it at once."""
-        it = self._open(queue)
-        try:
-            return it.send(
-                body, now=self.now(), headers=headers, delay=delay, ttl=ttl, group=group, dedup_id=dedup_id
-            )
-        finally:
-            self._settle(it)
+        return self.open(queue).send(
+            body, now=self._clock(), headers=headers, delay=delay, ttl=ttl, group=group, dedup_id=dedup_id
+        )
 
     async def receive(
         self,
@@ -412,63 +408,48 @@ class Broker:
         """Lease up to `max_messages`; if none is ready, wait up to `wait` seconds for the first one."""
 
         def attempt() -> list[Lease]:
-            it = self._open(queue)  # at each attempt: after a failed write it is another object
-            try:
-                return it.receive(
-                    now=self.now(),
-                    max_messages=max_messages,
-                    visibility_timeout=visibility_timeout,
-                    consumer=consumer,
-                )
-            finally:
-                self._settle(it)
+            return self.open(queue).receive(  # opened each time: after a failed write it is another object
+                now=self._clock(),
+                max_messages=max_messages,
+                visibility_timeout=visibility_timeout,
+                consumer=consumer,
+            )
 
         self._find(queue)
         wait = seconds("wait", wait)
         if self._recovered:
-            self._settle_all()
-        line = self._lines.setdefault(queue, WaitingLine())
-        return await line.first(attempt, wait=0.0 if self._closed else wait)
+            self._set_alarm()
+        return await self._lines[queue].first(attempt, wait=0.0 if self._closed else wait)
 
     def ack(self, queue: str, receipt: str) -> None:
         """The message is done with: remove it."""
-        it = self._open(queue)
-        try:
-            it.ack(receipt, now=self.now())
-        finally:
-            self._settle(it)
+        self.open(queue).ack(receipt, now=self._clock())
 
     def nack(self, queue: str, receipt: str, *, delay: float = 0.0, reason: str = "") -> None:
         """Give the message back, to be received again after `delay` seconds."""
-        with self._at_work(queue) as (it, now):
-            it.nack(receipt, now=now, delay=delay, reason=reason)
+        self.open(queue).nack(receipt, now=self._clock(), delay=delay, reason=reason)
 
     def release(self, queue: str, receipt: str) -> None:
         """Give the message back unhandled: this delivery does not count."""
-        with self._at_work(queue) as (it, now):
-            it.release(receipt, now=now)
+        self.open(queue).release(receipt, now=self._clock())
 
     def reject(self, queue: str, receipt: str, reason: str) -> None:
         """Dead-letter the message at once."""
-        with self._at_work(queue) as (it, now):
-            it.reject(receipt, reason, now=now)
+        self.open(queue).reject(receipt, reason, now=self._clock())
 
     def extend(self, queue: str, receipt: str, timeout: float) -> float:
         """Let the lease last `timeout` seconds from now. Returns its new end."""
-        with self._at_work(queue) as (it, now):
-            return it.extend(receipt, timeout, now=now)
+        return self.open(queue).extend(receipt, timeout, now=self._clock())
 
     def peek(
         self, queue: str, max_messages: int | None = None, *, state: State = State.READY
     ) -> list[Message]:
         """The first messages that stand in `state`, without a lease."""
-        with self._at_work(queue, reads=True) as (it, now):
-            return it.peek(max_messages, now=now, state=state)
+        return self._find(queue).peek(max_messages, now=self._clock(), state=state)
 
     def snapshot(self, queue: str) -> QueueSnapshot:
         """Counts, ages and settings of a queue, now."""
-        with self._at_work(queue, reads=True) as (it, now):
-            return it.snapshot(now=now)
+        return self._find(queue).snapshot(now=self._clock())
 
     def redrive(
         self,
@@ -479,70 +460,78 @@ class Broker:
         match: Callable[[Message], bool] | None = None,
     ) -> dict[int, str]:
         """Move dead letters back, each to its origin or all `to` one queue: message id -> where it is."""
-        with self._at_work(queue) as (it, now):
-            moved = dead_letter.redrive(it, now=now, find=self._find, to=to, limit=limit, match=match)
-        for target in moved.values():
-            self._settle(target)
+        moved = dead_letter.redrive(
+            self.open(queue), now=self._clock(), find=self._find, to=to, limit=limit, match=match
+        )
         return {message_id: target.name for message_id, target in moved.items()}
 
-    # -- around each operation ---------------------------------------------------------------------------
+    # -- time ------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def _at_work(self, name: str, *, reads: bool = False) -> Iterator[tuple[WorkQueue, float]]:
-        """The queue and the time; afterwards see who can go on (after a refusal too: time has passed)."""
-        queue = self._find(name) if reads else self._open(name)
-        try:
-            yield queue, self.now()
-        finally:
-            self._settle(queue)
-
-    def _settle(self, queue: WorkQueue) -> None:
-        """Wake who waits for what is ready now, and set the alarm for what will be."""
-        touched: WorkQueue | None = queue
-        while touched is not None and not self._closed:  # and where its dead letters went, and theirs
-            if touched.not_before() < self._alarm.at:
-                self._alarm.no_later_than(touched.next_deadline())
-            line = self._lines.get(touched.name)
-            if line and touched.ready:
-                line.wake(touched.ready)
-            touched = touched.dead_letter_queue
-
-    def _settle_all(self) -> None:
-        self._recovered = False
-        for queue in self._queues.values():
-            self._settle(queue)
+    def _falls_due(self, at: float) -> None:
+        """A queue has something to do at `at`."""
+        if not self._closed:
+            self._alarm.no_later_than(at)
 
     def _sweep(self) -> None:
         """The alarm rang: let every queue do what is due."""
-        now = self.now()
+        now = self._clock()
         try:
             for queue in self._queues.values():
                 queue.advance(now)
         finally:
-            self._settle_all()
+            self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        """For what falls due first in any queue."""
+        self._recovered = False
+        for queue in self._queues.values():
+            if (at := queue.next_deadline()) is not None:
+                self._falls_due(at)
 
     # -- names ------------------------------------------------------------------------------------------
 
-    def _open(self, name: str) -> WorkQueue:
-        """The queue of that name, to change it. StorageFailed while a change could not be written down."""
+    def open(self, name: str) -> WorkQueue:
+        """The queue of that name itself: bring the time along, now().
+
+        For what changes it: StorageFailed while a change could not be written down.
+        """
         if self.journal is not None:
             self.journal.check()
-        return self._find(name)
+        try:
+            return self._queues[name]
+        except (KeyError, TypeError):
+            raise self._no_such_queue(name) from None
 
     def _find(self, name: str) -> WorkQueue:
-        queue = self._queues.get(name) if isinstance(name, str) else None
-        if queue is None:
-            there_are = ", ".join(self.queue_names()) or "none yet"
-            raise NoSuchQueue(f"no queue {str(name)[:80]!r}; there are: {there_are}")
-        return queue
+        try:
+            return self._queues[name]
+        except (KeyError, TypeError):  # a list, say, is no name
+            raise self._no_such_queue(name) from None
+
+    def _no_such_queue(self, name: Any) -> NoSuchQueue:
+        there_are = ", ".join(self.queue_names()) or "none yet"
+        return NoSuchQueue(f"no queue {str(name)[:80]!r}; there are: {there_are}")
 
     def _made(self, name: str, settings: Mapping[str, Any]) -> WorkQueue:
         """A queue of these settings, its dead-letter queue named among them; not yet in the table."""
         own = dict(settings)
         dead = own.pop("dead_letter_queue", None)
-        share: dict[str, Any] = {"ids": self._next_id, "observer": self._observer, "journal": self._write}
-        dead_letter_queue = None if dead is None else self._queues.get(dead) or WorkQueue(dead, **share)
-        return WorkQueue(name, dead_letter_queue=dead_letter_queue, **share, **own)
+        dead_letter_queue = None
+        if dead is not None:
+            dead_letter_queue = self._queues.get(dead) or WorkQueue(dead, **self._shared(dead))
+        return WorkQueue(name, dead_letter_queue=dead_letter_queue, **self._shared(name), **own)
+
+    def _shared(self, name: str) -> dict[str, Any]:
+        """What a queue of that name has from its broker. For each message that becomes ready, one in line
+        may look; nobody waits longer than till something falls due.
+        """
+        return {
+            "ids": self._next_id,
+            "observer": self._observer,
+            "journal": self._write,
+            "on_ready": self._lines.setdefault(name, WaitingLine()).wake,
+            "on_due": self._falls_due,
+        }
 
     def _add(self, queue: WorkQueue) -> None:
         """Into the table, unless there is one of that name."""

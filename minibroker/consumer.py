@@ -50,10 +50,9 @@ class QueueConsumer:
         self._wait = seconds("wait", wait)
         self._visibility_timeout = visibility_timeout
         self._lasts = visibility_timeout  # of a lease, in seconds; asked for when first needed
-        self._ahead: deque[Delivery] = deque()  # fetched, not handed out
-        self._held: dict[
-            Delivery, float
-        ] = {}  # all unacked -> when its lease is surely over, on the loop's clock
+        self._ahead: deque[Delivery] = deque()  # fetched, not handed out: all by one receive
+        self._ahead_until = 0.0  # when their leases are surely over, on the loop's clock
+        self._held: dict[Delivery, float] = {}  # all unacked -> when its lease is surely over
         self._fetching = asyncio.Lock()
         self._clock = time.monotonic  # the loop's, from the first fetch on
         self._change: asyncio.Future[None] | None = None  # somebody waits for a place in the window
@@ -69,11 +68,11 @@ class QueueConsumer:
 
     async def __anext__(self) -> "Delivery":
         while True:
-            while self._ahead:
-                delivery = self._ahead.popleft()
-                if self._held[delivery] > self._clock():
-                    return delivery
-                self.over(delivery)
+            if self._ahead:
+                if self._ahead_until > self._clock():
+                    return self._ahead.popleft()
+                while self._ahead:
+                    self.over(self._ahead.popleft())
             if self._stopping:
                 raise StopAsyncIteration
             async with self._fetching:
@@ -134,7 +133,7 @@ class QueueConsumer:
             visibility_timeout=self._visibility_timeout,
         )
         self._clock = asyncio.get_running_loop().time
-        ends = self._clock() + self._lasts
+        self._ahead_until = ends = self._clock() + self._lasts
         for delivery in deliveries:
             delivery.consumer = self
             self._held[delivery] = ends

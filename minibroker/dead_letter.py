@@ -99,7 +99,7 @@ def redrive(
         if goes_to is not None and _has_room(goes_to, more_than=arriving[goes_to.name]):
             moved[message.id] = goes_to
             arriving[goes_to.name] += 1
-    for message in source.withdraw(moved):
+    for message in source.withdraw(moved, now=now):
         moved[message.id].adopt(message, now=now, redriven_from=source.name)
     return moved
 

@@ -60,7 +60,7 @@ class DedupWindow:
         return ((key, self._messages[key], until) for until, key in self._ends)
 
     def restore(self, remembered: Iterable[tuple[str, int, float]]) -> None:
-        """Know again what remembered() told, the oldest first."""
-        for key, message_id, until in remembered:
-            self._messages[key] = message_id
-            self._ends.append((until, key))
+        """Know again what remembered() told, the oldest first; of a key that comes twice, the last."""
+        kept = {key: (message_id, until) for key, message_id, until in remembered}
+        self._messages = {key: message_id for key, (message_id, _) in kept.items()}
+        self._ends = deque(sorted((until, key) for key, (_, until) in kept.items()))

@@ -52,24 +52,36 @@ class Event(StrEnum):
 NEW, DELAYED, READY, IN_FLIGHT, DONE, DEAD = State
 SEND, RECEIVE, ACK = Event.SEND, Event.RECEIVE, Event.ACK
 
+
+class Moves(dict[tuple[State, Event], State]):
+    """What is not in the table is illegal: `table[state, event]` raises IllegalMove for it."""
+
+    def __missing__(self, move: tuple[State, Event]) -> State:
+        state, event = move
+        legal = ", ".join(allowed(state)) or "nothing more"
+        raise IllegalMove(f"a message that is {state} cannot {event}; allowed: {legal}")
+
+
 # Every move that a message can make. A lesson draws its diagram from this table.
-TRANSITIONS: dict[tuple[State, Event], State] = {
-    (State.NEW, Event.SEND): State.READY,
-    (State.NEW, Event.SEND_DELAYED): State.DELAYED,
-    (State.DELAYED, Event.BECOME_VISIBLE): State.READY,
-    (State.READY, Event.RECEIVE): State.IN_FLIGHT,
-    (State.IN_FLIGHT, Event.EXTEND): State.IN_FLIGHT,
-    (State.IN_FLIGHT, Event.ACK): State.DONE,
-    (State.IN_FLIGHT, Event.NACK): State.READY,
-    (State.IN_FLIGHT, Event.NACK_DELAYED): State.DELAYED,
-    (State.IN_FLIGHT, Event.EXPIRE): State.READY,
-    (State.IN_FLIGHT, Event.EXHAUST): State.DEAD,
-    (State.IN_FLIGHT, Event.REJECT): State.DEAD,
-    (State.IN_FLIGHT, Event.RELEASE): State.READY,
-    (State.READY, Event.LAPSE): State.DEAD,
-    (State.READY, Event.OVERFLOW): State.DEAD,
-    (State.DEAD, Event.REDRIVE): State.READY,
-}
+TRANSITIONS = Moves(
+    {
+        (State.NEW, Event.SEND): State.READY,
+        (State.NEW, Event.SEND_DELAYED): State.DELAYED,
+        (State.DELAYED, Event.BECOME_VISIBLE): State.READY,
+        (State.READY, Event.RECEIVE): State.IN_FLIGHT,
+        (State.IN_FLIGHT, Event.EXTEND): State.IN_FLIGHT,
+        (State.IN_FLIGHT, Event.ACK): State.DONE,
+        (State.IN_FLIGHT, Event.NACK): State.READY,
+        (State.IN_FLIGHT, Event.NACK_DELAYED): State.DELAYED,
+        (State.IN_FLIGHT, Event.EXPIRE): State.READY,
+        (State.IN_FLIGHT, Event.EXHAUST): State.DEAD,
+        (State.IN_FLIGHT, Event.REJECT): State.DEAD,
+        (State.IN_FLIGHT, Event.RELEASE): State.READY,
+        (State.READY, Event.LAPSE): State.DEAD,
+        (State.READY, Event.OVERFLOW): State.DEAD,
+        (State.DEAD, Event.REDRIVE): State.READY,
+    }
+)
 
 
 def allowed(state: State) -> tuple[Event, ...]:
@@ -79,8 +91,4 @@ def allowed(state: State) -> tuple[Event, ...]:
 
 def next_state(state: State, event: Event) -> State:
     """Where `event` takes a message that is in `state`. IllegalMove if the table has no such move."""
-    try:
-        return TRANSITIONS[state, event]
-    except KeyError:
-        legal = ", ".join(allowed(state)) or "nothing more"
-        raise IllegalMove(f"a message that is {state} cannot {event}; allowed: {legal}") from None
+    return TRANSITIONS[state, event]

@@ -29,8 +29,9 @@ class Expiry:
 
     def end(self, now: float, ttl: float | None = None) -> float:
         """When a message with this `ttl` (None: none) that comes in now is over; inf for never."""
-        own = math.inf if ttl is None else seconds("ttl", ttl, above_zero=True)
-        lasts = min(own, self._ttl)
+        lasts = self._ttl
+        if ttl is not None:
+            lasts = min(lasts, seconds("ttl", ttl, above_zero=True))
         if lasts == math.inf:
             return math.inf
         self.in_use = True

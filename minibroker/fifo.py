@@ -21,32 +21,36 @@ from minibroker.entry import Entry
 
 
 class Groups:
-    """For each group its entries, in order of place. Empty groups are forgotten."""
+    """For each group who is first, and who stands behind, in order of place. Empty groups are forgotten."""
 
     def __init__(self) -> None:
-        self._members: dict[str, deque[Entry]] = {}
+        self._first: dict[str, Entry] = {}
+        self._behind: dict[str, deque[Entry]] = {}  # only of groups of two and more
 
-    def join(self, entry: Entry) -> None:
-        """`entry` is the last of its group now. One without a group is on its own."""
-        if entry.message.group is not None:
-            self._members.setdefault(entry.message.group, deque()).append(entry)
+    def join(self, group: str, entry: Entry) -> bool:
+        """`entry` is the last of its group now. Is it the first of it, too?"""
+        if self._first.setdefault(group, entry) is entry:
+            return True
+        if group in self._behind:
+            self._behind[group].append(entry)
+        else:
+            self._behind[group] = deque((entry,))
+        return False
 
-    def lets_go(self, entry: Entry) -> bool:
+    def lets_go(self, group: str, entry: Entry) -> bool:
         """Is nobody of its group ahead of `entry`?"""
-        group = entry.message.group
-        return group is None or self._members[group][0] is entry
+        return self._first[group] is entry
 
-    def leave(self, entry: Entry) -> Entry | None:
+    def leave(self, group: str, entry: Entry) -> Entry | None:
         """`entry` has left the queue. Returns who is the first of its group *now* and was not before."""
-        group = entry.message.group
-        if group is None:
+        was_first, behind, heir = self._first[group] is entry, self._behind.get(group), None
+        if behind is None:
+            del self._first[group]
             return None
-        members = self._members[group]
-        if members[0] is not entry:
-            members.remove(entry)
-            return None
-        members.popleft()
-        if not members:
-            del self._members[group]
-            return None
-        return members[0]
+        if was_first:
+            heir = self._first[group] = behind.popleft()
+        else:
+            behind.remove(entry)
+        if not behind:
+            del self._behind[group]
+        return heir

@@ -30,7 +30,7 @@ class LocalDelivery(Delivery):
     async def ack(self) -> None:
         broker = self.queue.broker
         try:
-            broker.ack(self.queue.name, self.receipt)
+            broker.open(self.queue.name).ack(self.receipt, now=broker.now())
             if broker.journal is not None:
                 await broker.journal.written()
         except StaleReceipt:
@@ -57,17 +57,18 @@ class LocalQueue(Queue):
         group: str | None = None,
         dedup_id: str | None = None,
     ) -> int:
-        message_id = self.broker.send(
-            self.name,
+        broker = self.broker
+        message_id = broker.open(self.name).send(
             body if type(body) is str else json_copy(body),
+            now=broker.now(),
             headers=headers,
             delay=delay,
             ttl=ttl,
             group=group,
             dedup_id=dedup_id,
         )
-        if self.broker.journal is not None:
-            await self.broker.journal.written()
+        if broker.journal is not None:
+            await broker.journal.written()
         return message_id
 
     async def receive(
@@ -83,7 +84,15 @@ class LocalQueue(Queue):
         if self.broker.journal is not None:
             await self.broker.journal.written()
         return [
-            LocalDelivery(_handed_out(message), receipt, receive_count, until, self)
+            LocalDelivery(
+                message
+                if type(message.body) is str and message.headers is NO_HEADERS
+                else _handed_out(message),
+                receipt,
+                receive_count,
+                until,
+                self,
+            )
             for message, receipt, receive_count, until, _ in leases
         ]
 
@@ -98,8 +107,6 @@ class LocalQueue(Queue):
 
 def _handed_out(message: Message) -> Message:
     """`message` such that nothing of it leads back into the broker."""
-    if type(message.body) is str and message.headers is NO_HEADERS:
-        return message
     body = json_copy(message.body)
     if body is message.body and not message.headers:
         return message

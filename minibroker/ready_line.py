@@ -14,9 +14,13 @@ from minibroker.entry import Entry
 
 
 class ReadyLine:
-    """A priority queue by place, made for entries that mostly come in order."""
+    """A priority queue by place, made for entries that mostly come in order.
 
-    def __init__(self) -> None:
+    `arrived()` is called for each that comes to stand here: whoever waits for one may look again.
+    """
+
+    def __init__(self, arrived: Callable[[], None] | None = None) -> None:
+        self._arrived = arrived
         self._line: deque[Entry] = deque()
         self._back: list[tuple[int, Entry]] = []  # heap; places differ, so entries are never compared
 
@@ -30,6 +34,8 @@ class ReadyLine:
             line.append(entry)
         else:
             heapq.heappush(self._back, (entry.place, entry))
+        if self._arrived is not None:
+            self._arrived()
 
     def first(self) -> Entry | None:
         """The one with the smallest place; None if nobody stands here."""

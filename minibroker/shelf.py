@@ -8,8 +8,8 @@ Not here  Why a message moves: limits, times to live and dead letters are rules 
 """
 
 import math
-from collections.abc import Iterator
-from itertools import count
+from collections.abc import Callable, Iterator
+from itertools import count, islice
 
 from minibroker.deadlines import Deadline, Deadlines
 from minibroker.delivery_states import (
@@ -21,37 +21,38 @@ from minibroker.delivery_states import (
     NEW,
     READY,
     RECEIVE,
+    TRANSITIONS,
     Event,
     State,
-    next_state,
 )
 from minibroker.entry import Entry
 from minibroker.fifo import Groups
-from minibroker.lease import receipt_for
+from minibroker.lease import Lease, new_lease, receipt_for
 from minibroker.message import Message
 from minibroker.ready_line import ReadyLine
 
 
 class Shelf:
-    """The entries of one queue. Times are seconds on the queue's clock."""
+    """The entries of one queue. Times are seconds on the queue's clock. `arrived`: see ReadyLine."""
 
-    def __init__(self) -> None:
-        self.line = ReadyLine()  # who may be received
+    def __init__(self, arrived: Callable[[], None] | None = None) -> None:
+        self.line = ReadyLine(arrived)  # who may be received
+        self.entries: dict[int, Entry] = {}  # by message id; in order of place, since each is put in once
         self.leased: dict[str, Entry] = {}  # by receipt
         self.acked = 0  # ever
         self.died = 0  # ever
         self._delayed = 0
-        self._entries: dict[int, Entry] = {}  # by message id; in order of place, since each is put in once
         self._places = count()
         self._deadlines = Deadlines(self._runs)
+        self._new_leases = 0  # the last so many of the leased ones may be not yet among the deadlines
         self._groups = Groups()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def __iter__(self) -> Iterator[Entry]:
         """All entries, in order of place."""
-        return iter(self._entries.values())
+        return iter(self.entries.values())
 
     def count(self, state: State) -> int:
         """How many stand in `state`; of DONE and DEAD, how many ever got there."""
@@ -61,7 +62,7 @@ class Shelf:
 
     def get(self, message_id: int) -> Entry | None:
         """The entry of a message, if it is here."""
-        return self._entries.get(message_id)
+        return self.entries.get(message_id)
 
     # -- in and out ----------------------------------------------------------------------------------
 
@@ -69,66 +70,77 @@ class Shelf:
         self, message: Message, event: Event, expires_at: float, *, until: float = 0.0, before: State = NEW
     ) -> Entry:
         """A message comes in, behind all others: to be received, or hidden `until` then."""
-        state = next_state(before, event)
+        state = TRANSITIONS[before, event]
         entry = Entry(message, next(self._places), state, expires_at)
-        self._entries[message.id] = entry
-        if message.group is not None:
-            self._groups.join(entry)
+        self.entries[message.id] = entry
+        is_first = message.group is None or self._groups.join(message.group, entry)
         if state is DELAYED:
             self._delayed += 1
             entry.deadline = until
             self._deadlines.add((until, entry.place, message.id))
-        elif message.group is None or self._groups.lets_go(entry):
+        elif is_first:
             self.line.add(entry)
         return entry
 
     def place(self, entry: Entry) -> None:
         """An entry that a journal kept comes back as it was, behind those that came back before it."""
-        entry.place = next(self._places)
-        self._entries[entry.message.id] = entry
-        self._groups.join(entry)
+        message, entry.place = entry.message, next(self._places)
+        self.entries[message.id] = entry
+        is_first = message.group is None or self._groups.join(message.group, entry)
         if entry.state is READY:
-            if self._groups.lets_go(entry):
+            if is_first:
                 self.line.add(entry)
             return
         if entry.state is DELAYED:
             self._delayed += 1
         else:
-            entry.receipt = receipt_for(entry.message, entry.receive_count)
+            entry.receipt = receipt_for(message, entry.receive_count)
             self.leased[entry.receipt] = entry
-        self._deadlines.add((entry.deadline, entry.place, entry.message.id))
+        self._deadlines.add((entry.deadline, entry.place, message.id))
 
     def leave(self, entry: Entry, event: Event) -> None:
         """Its message goes, for the reason `event`; the next one of its group may be received now."""
-        self._move(entry, event)
+        before, message = entry.state, entry.message
+        entry.state = TRANSITIONS[before, event]
+        if before is IN_FLIGHT:
+            del self.leased[entry.receipt]
         if event is ACK:
             self.acked += 1
         else:
             self.died += 1
-        self._forget(entry)
+        del self.entries[message.id]
+        if message.group is not None:
+            self._leave_group(message.group, entry)
 
     def withdraw(self, wanted: set[int]) -> list[Entry]:
         """Take out those of these messages that are ready; in order of place."""
         leaving = [e for e in self if e.message.id in wanted and e.state is READY]
         for entry in leaving:
-            self._forget(entry)
-        self.line.keep(lambda entry: entry.message.id in self._entries)
+            del self.entries[entry.message.id]
+            if entry.message.group is not None:
+                self._leave_group(entry.message.group, entry)
+        self.line.keep(lambda entry: entry.message.id in self.entries)
         return leaving
 
     # -- the moves -----------------------------------------------------------------------------------
 
-    def lease(self, entry: Entry, until: float, consumer: str) -> None:
+    def lease(self, entry: Entry, until: float, consumer: str) -> Lease:
         """It was taken out of the line by a receive: count that, and hide it under a new receipt."""
-        self.hide(entry, RECEIVE, until)
-        entry.receive_count += 1
+        message = entry.message
+        entry.state = TRANSITIONS[entry.state, RECEIVE]
+        entry.receive_count = receive_count = entry.receive_count + 1
         entry.consumer = consumer
-        entry.receipt = receipt = receipt_for(entry.message, entry.receive_count)
+        entry.deadline = until
+        entry.receipt = receipt = receipt_for(message, receive_count)
         self.leased[receipt] = entry
+        self._new_leases += 1
+        return new_lease((message, receipt, receive_count, until, consumer))
 
     def show(self, entry: Entry, event: Event) -> None:
         """It may be received, if nobody of its group is ahead of it."""
         self._move(entry, event)
-        if entry.message.group is None or self._groups.lets_go(entry):
+        group = entry.message.group
+        if group is None or self._groups.lets_go(group, entry):
             self.line.add(entry)
 
     def hide(self, entry: Entry, event: Event, until: float) -> None:
@@ -140,7 +152,7 @@ class Shelf:
     def _move(self, entry: Entry, event: Event) -> None:
         """To where the table says. IllegalMove if it does not allow that."""
         before = entry.state
-        after = next_state(before, event)
+        after = TRANSITIONS[before, event]
         entry.state = after
         if before is IN_FLIGHT and after is not IN_FLIGHT:
             del self.leased[entry.receipt]
@@ -149,27 +161,32 @@ class Shelf:
         if after is DELAYED:
             self._delayed += 1
 
-    def _forget(self, entry: Entry) -> None:
-        del self._entries[entry.message.id]
-        if entry.message.group is not None:
-            heir = self._groups.leave(entry)
-            if heir is not None and heir.state is READY:
-                self.line.add(heir)
+    def _leave_group(self, group: str, entry: Entry) -> None:
+        heir = self._groups.leave(group, entry)
+        if heir is not None and heir.state is READY:
+            self.line.add(heir)
 
     # -- time ------------------------------------------------------------------------------------------
 
     def first_deadline(self) -> float:
-        """When the next lease or delay ends; inf if none runs."""
+        """When the next lease or delay ends; inf if none runs.
+
+        Nearly every message is acked long before its lease ends. So the ends of leases are put among the
+        deadlines here, when somebody asks, and not before.
+        """
+        for entry in islice(reversed(self.leased.values()), self._new_leases):
+            self._deadlines.add((entry.deadline, entry.place, entry.message.id))
+        self._new_leases = 0
         earliest = self._deadlines.earliest()
         return math.inf if earliest is None else earliest[0]
 
     def pop_due(self, now: float) -> Entry | None:
-        """An entry whose lease or delay is over by `now`, the earliest first."""
+        """An entry whose lease or delay is over by `now`, no later than first_deadline() said."""
         due = self._deadlines.pop_due(now)
-        return None if due is None else self._entries[due[-1]]
+        return None if due is None else self.entries[due[-1]]
 
     def _runs(self, deadline: Deadline) -> bool:
         """Is this deadline still that of a lease or delay? Acks and extends leave theirs in the heap."""
         when, _, message_id = deadline
-        entry = self._entries.get(message_id)
+        entry = self.entries.get(message_id)
         return entry is not None and entry.deadline == when and entry.state in (IN_FLIGHT, DELAYED)

@@ -17,6 +17,7 @@ from itertools import count
 from typing import TypeVar
 
 T = TypeVar("T")
+Place = tuple[int, "asyncio.Future[bool]"]  # in line: a ticket, and who is called
 
 
 class WaitingLine:
@@ -24,7 +25,7 @@ class WaitingLine:
 
     def __init__(self) -> None:
         self._tickets = count()
-        self._line: list[tuple[int, asyncio.Future[bool]]] = []  # in order of ticket
+        self._line: list[Place] = []  # in order of ticket
 
     def __len__(self) -> int:
         return len(self._line)
@@ -41,18 +42,20 @@ class WaitingLine:
         ticket, until = next(self._tickets), asyncio.get_running_loop().time() + wait
         while not result:
             woken = await self._stand(ticket, until)
-            result = attempt()
+            try:
+                result = attempt()
+            except BaseException:
+                self.wake()  # what this one was called for is still there
+                raise
             if not woken:
                 break
         return result
 
-    def wake(self, how_many: int) -> None:
+    def wake(self, how_many: int = 1) -> None:
         """Let the first `how_many` in line look again."""
         while self._line and how_many > 0:
             _, waiter = self._line.pop(0)
-            if (
-                not waiter.done()
-            ):  # else it was cancelled, or its time is up, and it has not yet left the line
+            if not waiter.done():  # else it was cancelled, and has not yet left the line
                 waiter.set_result(True)
                 how_many -= 1
 
@@ -67,23 +70,24 @@ class WaitingLine:
         """True: woken. False: time is up."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[bool] = loop.create_future()
-        insort(self._line, (ticket, waiter), key=lambda place: place[0])
-        timer = loop.call_at(until, _time_is_up, waiter)
+        place = (ticket, waiter)
+        insort(self._line, place)  # no two tickets are the same, so that waiters are never compared
+        timer = loop.call_at(until, self._time_is_up, place)
         try:
             return await waiter
         except asyncio.CancelledError:
             if not waiter.cancelled():  # woken and cancelled in one breath: the call is for the next in line
-                self.wake(1)
+                self.wake()
+            elif place in self._line:
+                self._line.remove(place)
             raise
         finally:
             timer.cancel()
-            if (ticket, waiter) in self._line:
-                self._line.remove((ticket, waiter))
 
-
-def _time_is_up(waiter: "asyncio.Future[bool]") -> None:
-    if not waiter.done():
-        waiter.set_result(False)
+    def _time_is_up(self, place: Place) -> None:
+        if not place[1].done():
+            place[1].set_result(False)
+            self._line.remove(place)
 
 
 def steady(clock: Callable[[], float], *, since: float) -> Callable[[], float]:

@@ -35,7 +35,7 @@ from minibroker.entry import Entry, why_stale
 from minibroker.errors import QueueFull, StaleReceipt
 from minibroker.expiry import Expiry
 from minibroker.journal import Fact
-from minibroker.lease import Lease, message_id_of, new_lease
+from minibroker.lease import Lease, message_id_of
 from minibroker.message import NO_HEADERS, Message, Reason, new_message
 from minibroker.settings import Overflow, QueueSettings, full
 from minibroker.shelf import Shelf
@@ -55,6 +55,10 @@ class WorkQueue:
                          default a queue counts on with its dead_letter_queue
     observer             `observer(kind, **data)` after each move; None costs nothing
     journal              `journal(fact)` for each fact that must outlive the process; None costs nothing
+    on_ready             `on_ready()` for each message that can be received from now on. It and on_due are
+                         called in the middle of things: they may take note, and not call the queue
+    on_due               `on_due(at)` when something falls due at `at` that is earlier than what was told
+                         before, or when that is over
     """
 
     def __init__(
@@ -65,6 +69,8 @@ class WorkQueue:
         ids: Callable[[], int] | None = None,
         observer: Observer | None = None,
         journal: Journal | None = None,
+        on_ready: Callable[[], None] | None = None,
+        on_due: Callable[[float], None] | None = None,
         **settings: Any,
     ) -> None:
         self.name = queue_name(name)
@@ -75,11 +81,12 @@ class WorkQueue:
         self._journal = journal
         own_ids = dead_letter_queue._next_id if dead_letter_queue else count(1).__next__
         self._next_id: Callable[[], int] = ids or own_ids
-        self._shelf = Shelf()
+        self._on_due = on_due
+        self._shelf = Shelf(on_ready)
         self._expiry = Expiry(self.settings.ttl, self._shelf.line)
         self._dedup = DedupWindow(self.settings.dedup_window, by_body=self.settings.dedup_by_body)
         self._due = math.inf  # nothing falls due before this
-        self._now = 0.0  # when something was done last: a death at the head is not dated back before it
+        self._head_since = 0.0  # a death at the head is not dated back before this
 
     # -- the life of a message, in order ---------------------------------------------------------
 
@@ -106,28 +113,32 @@ class WorkQueue:
         checked = NO_HEADERS if headers is None else headers_or_none(headers)
         if group is not None:
             group = group_or_none(group)
-        expires_at = self._expiry.end(now, ttl)
-        key = None
-        if dedup_id is not None or self.settings.dedup_by_body:
+        settings, key, expires_at = self.settings, None, math.inf
+        if ttl is not None or settings.ttl is not None:
+            expires_at = self._expiry.end(now, ttl)
+        if dedup_id is not None or settings.dedup_by_body:
             key = self._dedup.key(dedup_id, body)
-        self.advance(now)
+        if now >= self._due:
+            self.advance(now)
         if key is not None and (first := self._dedup.first(key, now)) is not None:
             self._observe("duplicate", message=first, dedup_id=key)
             return first
-        if self.settings.max_length is not None:
+        if settings.max_length is not None and len(self._shelf.entries) >= settings.max_length:
             self._make_room(now)
         message = new_message((self._next_id(), body, checked, now, (), 0, group))
         if key is not None:
             self._dedup.remember(key, message.id, now)
         if delay:
             entry = self._shelf.enter(message, Event.SEND_DELAYED, expires_at, until=now + delay)
+            self._no_later_than(now + delay)
         else:
             entry = self._shelf.enter(message, SEND, expires_at)
-        self._due = min(self._due, expires_at, now + delay if delay else math.inf)
+        if expires_at < self._due:
+            self._no_later_than(expires_at)
         if self._journal is not None:
             self._journal(queue_facts.came_in(self.name, entry, dedup_key=key))
         if self._observer is not None:
-            self._observe("sent", message=message.id, body=body, delay=delay)
+            self._observer("sent", queue=self.name, message=message.id, body=body, delay=delay)
         return message.id
 
     def receive(
@@ -152,20 +163,28 @@ class WorkQueue:
         leases: list[Lease] = []
         line, until = self._shelf.line, now + lasts
         while len(leases) < max_messages and (entry := line.pop()) is not None:
-            leases.append(self._lease(entry, until, consumer))
-            if self._expiry.in_use:
-                self._look_at_head()
-                self.advance(now)  # the next one stands at the head now, and its time may be up
-        if leases and self._journal is not None:
-            self._journal(queue_facts.leased(self.name, leases, until, consumer))
+            if entry.expires_at <= now:  # it has come to the head just now, and its time is up
+                self._lapse(entry, now)
+                continue
+            lease = self._shelf.lease(entry, until, consumer)
+            leases.append(lease)
+            if self._observer is not None:
+                self._observe_lease(lease)
+        if self._expiry.in_use:
+            self._look_at_head(now)
+            self.advance(now)
+        if leases:
+            self._no_later_than(until)
+            if self._journal is not None:
+                self._journal(queue_facts.leased(self.name, leases, until, consumer))
         return leases
 
     def ack(self, receipt: str, *, now: float) -> None:
         """The message is done with: remove it. StaleReceipt if the lease is over."""
         entry = self._leased(receipt, "ack", now)
-        self._take_out(entry, ACK)
+        self._take_out(entry, ACK, now)
         if self._observer is not None:
-            self._observe("acked", message=entry.message.id, receipt=receipt)
+            self._observer("acked", queue=self.name, message=entry.message.id, receipt=receipt)
 
     def nack(self, receipt: str, *, now: float, delay: float = 0.0, reason: str = "") -> None:
         """Give the message back, to be received again after `delay` seconds, from its old place.
@@ -183,7 +202,7 @@ class WorkQueue:
         elif delay:
             self._hide(entry, Event.NACK_DELAYED, now + delay)
         else:
-            self._show(entry, Event.NACK)
+            self._show(entry, Event.NACK, now)
         if not last:
             self._write_down(entry)
         self._observe("nacked", message=entry.message.id, delay=delay, reason=reason)
@@ -198,7 +217,7 @@ class WorkQueue:
         entry = self._leased(receipt, "release", now)
         entry.receive_count -= 1
         entry.message = leave(entry.message, 1)
-        self._show(entry, Event.RELEASE)
+        self._show(entry, Event.RELEASE, now)
         self._write_down(entry)
         self._observe("released", message=entry.message.id, receipt=receipt)
 
@@ -223,29 +242,26 @@ class WorkQueue:
 
     def advance(self, now: float) -> None:
         """Do what fell due by `now`, in the order in which it fell due: leases, delays and lives end."""
-        while self._due <= now:
-            at = self._first_deadline()
-            if at <= now:
-                self._now = max(self._now, at)
-                due = self._shelf.pop_due(at)
-                if due is None:
-                    self._lapse()
-                elif due.state is DELAYED:
-                    self._show(due, Event.BECOME_VISIBLE)
-                else:
-                    self._expire(due)
-                at = self._first_deadline()
-            self._due = at
-        self._now = now
+        if now < self._due:
+            return
+        self._due = -math.inf  # what falls due meanwhile is seen to here, and no news
+        while (at := self._first_deadline()) <= now:
+            due = self._shelf.pop_due(at)
+            if due is None:
+                head = self._shelf.line.pop()
+                assert head is not None  # else no time at the head could be up
+                self._lapse(head, max(at, self._head_since))
+            elif due.state is DELAYED:
+                self._show(due, Event.BECOME_VISIBLE, at)
+            else:
+                self._expire(due)
+        self._due = math.inf
+        self._no_later_than(at)
 
     def next_deadline(self) -> float | None:
         """When the next lease, delay or life ends, in seconds on the queue's clock; None if none runs."""
         at = self._first_deadline()
         return None if at == math.inf else at
-
-    def not_before(self) -> float:
-        """A lower bound of next_deadline(), inf for none: at no cost, for whoever asks at every turn."""
-        return self._due
 
     # -- between queues: dead letters come in, redriven messages go out ------------------------
 
@@ -257,23 +273,22 @@ class WorkQueue:
         """
         while self.room() == 0 and self._push_out(now):
             pass
-        self._now = max(self._now, now)
         redriven = redriven_from is not None
         expires_at = self._expiry.end(now)
         if redriven:
             entry = self._shelf.enter(message, Event.REDRIVE, expires_at, before=DEAD)
         else:
             entry = self._shelf.enter(message, SEND, expires_at)
-        self._due = min(self._due, expires_at)
+        self._no_later_than(expires_at)
         if self._journal is not None:
             self._journal(queue_facts.came_in(self.name, entry))
         if redriven:
             self._observe("redriven", message=message.id, source=redriven_from, to=self.name)
 
-    def withdraw(self, message_ids: Iterable[int]) -> list[Message]:
+    def withdraw(self, message_ids: Iterable[int], *, now: float) -> list[Message]:
         """Take these messages out, those of them that are ready, and return them in order of place."""
         leaving = self._shelf.withdraw(set(message_ids))
-        self._look_at_head()
+        self._look_at_head(now)
         if self._journal is not None:
             for entry in leaving:
                 self._journal(queue_facts.went_out(self.name, entry))
@@ -311,7 +326,7 @@ class WorkQueue:
     @property
     def depth(self) -> int:
         """All messages that the queue holds, visible or not."""
-        return len(self._shelf)
+        return len(self._shelf.entries)
 
     def count(self, state: State) -> int:
         """How many messages stand in `state`; of DONE and DEAD, how many ever got there."""
@@ -359,29 +374,13 @@ class WorkQueue:
 
     # -- the moves ---------------------------------------------------------------------------------
 
-    def _lease(self, entry: Entry, until: float, consumer: str) -> Lease:
-        self._shelf.lease(entry, until, consumer)
-        if until < self._due:
-            self._due = until
-        lease = new_lease((entry.message, entry.receipt, entry.receive_count, until, consumer))
-        if self._observer is not None:
-            self._observe(
-                "leased",
-                message=entry.message.id,
-                receipt=lease.receipt,
-                receive_count=lease.receive_count,
-                until=until,
-                consumer=consumer,
-            )
-        return lease
-
     def _expire(self, entry: Entry) -> None:
         """Its lease ran out."""
         receipt, last = entry.receipt, self._is_exhausted(entry)
         if last:
             self._bury(entry, Event.EXHAUST, Reason.MAX_RECEIVE_COUNT, entry.deadline)
         else:
-            self._show(entry, Event.EXPIRE)
+            self._show(entry, Event.EXPIRE, entry.deadline)
         self._observe(
             "expired",
             message=entry.message.id,
@@ -392,11 +391,9 @@ class WorkQueue:
         if last:
             self._observe_death(entry, Reason.MAX_RECEIVE_COUNT)
 
-    def _lapse(self) -> None:
-        """The head's time to live is over."""
-        entry = self._shelf.line.pop()
-        assert entry is not None  # else nothing stood at the head that could be over
-        self._bury(entry, Event.LAPSE, Reason.EXPIRED, self._now)
+    def _lapse(self, entry: Entry, at: float) -> None:
+        """It stood at the head when its time to live was over, and was taken out of the line."""
+        self._bury(entry, Event.LAPSE, Reason.EXPIRED, at)
         self._observe_death(entry, Reason.EXPIRED)
 
     def _make_room(self, now: float) -> None:
@@ -418,13 +415,13 @@ class WorkQueue:
             self._bury(oldest, Event.OVERFLOW, Reason.MAX_LENGTH, now)
             self._observe_death(oldest, Reason.MAX_LENGTH)
         else:
-            self._take_out(oldest, Event.OVERFLOW)
+            self._take_out(oldest, Event.OVERFLOW, now)
             self._observe("dropped", message=oldest.message.id, reason=str(Reason.MAX_LENGTH))
-        self._look_at_head()
+        self._look_at_head(now)
         return True
 
     def _bury(self, entry: Entry, event: Event, reason: Reason, at: float) -> None:
-        self._take_out(entry, event)
+        self._take_out(entry, event, at)
         if self.dead_letter_queue is not None:
             receives = entry.receive_count
             message = with_death(
@@ -437,22 +434,20 @@ class WorkQueue:
             )
             self.dead_letter_queue.adopt(message, now=at)
 
-    def _take_out(self, entry: Entry, event: Event) -> None:
+    def _take_out(self, entry: Entry, event: Event, at: float) -> None:
         self._shelf.leave(entry, event)
-        if self._expiry.in_use:
-            self._look_at_head()
+        if entry.message.group is not None:  # the next one of its group may stand at the head now
+            self._look_at_head(at)
         if self._journal is not None:
             self._journal(queue_facts.went_out(self.name, entry))
 
-    def _show(self, entry: Entry, event: Event) -> None:
+    def _show(self, entry: Entry, event: Event, at: float) -> None:
         self._shelf.show(entry, event)
-        if self._expiry.in_use:
-            self._look_at_head()
+        self._look_at_head(at)
 
     def _hide(self, entry: Entry, event: Event, until: float) -> None:
         self._shelf.hide(entry, event, until)
-        if until < self._due:
-            self._due = until
+        self._no_later_than(until)
 
     def _write_down(self, entry: Entry) -> None:
         """Where it stands now must outlive the process."""
@@ -464,11 +459,18 @@ class WorkQueue:
     def _first_deadline(self) -> float:
         return min(self._shelf.first_deadline(), self._expiry.head_ends())
 
-    def _look_at_head(self) -> None:
-        """Another message may stand at the head now, and its time may be up sooner than anything else."""
-        ends = self._expiry.head_ends()
-        if ends < self._due:
-            self._due = ends
+    def _look_at_head(self, at: float) -> None:
+        """Another message may stand at the head since `at`, and its time be up sooner than all else."""
+        if self._expiry.in_use:
+            self._head_since = max(self._head_since, at)
+            self._no_later_than(self._expiry.head_ends())
+
+    def _no_later_than(self, at: float) -> None:
+        """Something falls due at `at`: that is news if nothing falls due before."""
+        if at < self._due:
+            self._due = at
+            if self._on_due is not None:
+                self._on_due(at)
 
     def _is_exhausted(self, entry: Entry) -> bool:
         most = self.settings.max_receive_count
@@ -476,14 +478,18 @@ class WorkQueue:
 
     def _leased(self, receipt: str, operation: str, now: float) -> Entry:
         """The entry that this receipt holds now, or StaleReceipt."""
-        self.advance(now)
-        entry = self._shelf.leased.get(receipt) if isinstance(receipt, str) else None
-        if entry is not None:
-            return entry
+        if now >= self._due:
+            self.advance(now)
+        try:
+            return self._shelf.leased[receipt]
+        except (KeyError, TypeError):  # a list, say, is no receipt
+            raise self._stale(receipt, operation, now) from None
+
+    def _stale(self, receipt: str, operation: str, now: float) -> StaleReceipt:
         message_id = message_id_of(receipt)
         self._observe("stale", message=message_id, receipt=receipt, operation=operation)
         why = why_stale(self._shelf.get(message_id), message_id, queue=self.name)
-        raise StaleReceipt(
+        return StaleReceipt(
             f"cannot {operation}: receipt {receipt} is not leased at t={now:g}s, for {why}. Work faster, "
             f"raise visibility_timeout (now {self.settings.visibility_timeout:g}s), or make the handler "
             f"idempotent and drop this {operation}."
@@ -492,6 +498,16 @@ class WorkQueue:
     def _observe(self, kind: str, **data: Any) -> None:
         if self._observer is not None:
             self._observer(kind, queue=self.name, **data)
+
+    def _observe_lease(self, lease: Lease) -> None:
+        self._observe(
+            "leased",
+            message=lease.message.id,
+            receipt=lease.receipt,
+            receive_count=lease.receive_count,
+            until=lease.until,
+            consumer=lease.consumer,
+        )
 
     def _observe_death(self, entry: Entry, reason: Reason) -> None:
         to = self.dead_letter_queue.name if self.dead_letter_queue else None

@@ -1,6 +1,7 @@
 import pytest
 
 from minibroker import InvalidArgument, QueueFull, WorkQueue
+from minibroker.dedup import DedupWindow
 
 
 def test_the_same_dedup_id_again_stores_nothing_and_returns_the_first_id(history):
@@ -56,3 +57,11 @@ def test_a_refused_send_is_not_remembered_and_a_repeated_one_is_not_refused():
 def test_a_dedup_id_is_a_string_that_is_not_empty(bad):
     with pytest.raises(InvalidArgument, match="dedup_id must"):
         WorkQueue("charges").send("x", dedup_id=bad, now=0)
+
+
+def test_a_key_that_was_sent_again_after_its_window_is_known_again_by_its_last_send():
+    window = DedupWindow(7.0)
+
+    window.restore([("x", 1, 7.0), ("y", 2, 8.0), ("x", 3, 14.5)])
+
+    assert [window.first("x", 13.0), window.first("y", 13.0)] == [3, None]

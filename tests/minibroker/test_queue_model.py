@@ -269,7 +269,7 @@ class QueueModel(RuleBasedStateMachine):
         if compacted:
             present = [fact for queue in self.queues.values() for fact in queue.facts()]
             self.facts = [*made, ["ids", len(self.rows)], *present]
-        tables, found = Tables(log=lambda fact: None), Found()
+        tables, found = Tables(log=lambda fact: None, bindings=lambda *of: None), Found()
         tables.take(read(frame(self.facts, now=self.now), found), found)
         self.make_queues(next_id=tables.last_id + 1)
         for name, queue in self.queues.items():
