@@ -179,6 +179,28 @@ def _tables(broker: Broker, messages: int) -> Iterable[list[str]]:
             for s in seen
         ],
     )
+    if topics := broker.logs.snapshots():
+        yield _columns(
+            ("topic", "partition", "start", "end", "records"),
+            [
+                (topic.name, n, p.start_offset, p.end_offset, p.records)
+                for topic in topics
+                for n, p in enumerate(topic.partitions)
+            ],
+        )
+    if groups := broker.logs.groups():
+        yield _columns(
+            ("group", "topic", "generation", "partition", "committed", "lag"),
+            [
+                (name, topic, group.generation, lag.partition, lag.committed, lag.records)
+                for topic, name in groups
+                for group in [broker.logs.group(topic, name)]
+                for lag in group.lag(topic, now=broker.now())
+            ],
+        )
+    if bindings := broker.bindings():
+        ends = [(line["filter"], *((k, v) for k, v in line.items() if k != "filter")) for line in bindings]
+        yield _columns(("filter", "to", "name"), [(filter, *end) for filter, end in ends])
     for name in broker.queue_names() if messages else ():
         for message in broker.peek(name, messages):
             died = "; ".join(f"{d.reason} in {d.queue} x{d.count} {d.error}".rstrip() for d in message.deaths)

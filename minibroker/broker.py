@@ -355,13 +355,17 @@ class Broker:
         return f"Broker({', '.join(counts) or 'no queues'})"
 
     def _repr_html_(self) -> str:
-        """A notebook shows the queues as a table. Looking moves nothing, not even what is due."""
+        """A notebook shows the queues and topics as tables. Looking moves nothing, not even what is due."""
         columns = ("queue", "ready", "delayed", "in flight", "acked", "dead-lettered")
         rows = [
             (name, *(queue.count(state) for state in State if state is not State.NEW))
             for name, queue in sorted(self._queues.items())
         ]
-        return table("Broker", columns, rows)
+        shown = table("Broker", columns, rows)
+        if topics := self.logs.snapshots():
+            lines = [(topic.name, len(topic.partitions), topic.records) for topic in topics]
+            shown += table("Topics", ("topic", "partitions", "records"), lines)
+        return shown
 
     def close(self) -> None:
         """Stop the timer, send waiting consumers home, and write what is not yet written.

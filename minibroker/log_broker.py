@@ -24,6 +24,7 @@ from minibroker.partition import Observer
 from minibroker.record import Record
 from minibroker.retention import Cleanup
 from minibroker.topic import TopicLog, settings
+from minibroker.topic_snapshot import TopicSnapshot
 from minibroker.waiting import Alarm, WaitingLine
 
 
@@ -80,6 +81,10 @@ class LogBroker:
         """The names of all topics, sorted."""
         return sorted(self._topics)
 
+    def snapshots(self) -> list[TopicSnapshot]:
+        """Each topic in numbers, by name. Nothing is cleaned for it."""
+        return [self._topics[name].snapshot() for name in self.names()]
+
     def topic(self, name: str, *, consumer: str = "") -> Topic:
         """The client of a topic in this process. It speaks JSON values like any other, and gets copies."""
         self.find(name)
@@ -106,6 +111,10 @@ class LogBroker:
             self._groups[key] = ConsumerGroup(name, self.find, observer=self._observer, journal=self._journal)
             self._barriers.setdefault(key, WaitingLine())
         return self._groups[key]
+
+    def groups(self) -> list[tuple[str, str]]:
+        """(topic, name) of all groups, sorted."""
+        return sorted(self._groups)
 
     def new_producer(self) -> str:
         """An id that no producer of this broker had before."""

@@ -83,6 +83,10 @@ def test_a_look_shows_queues_messages_and_deaths_and_changes_no_byte(tmp_path, c
         [lease] = asyncio.run(broker.receive("charges"))
         broker.nack("charges", lease.receipt, reason="no amount")
         asyncio.run(broker.receive("charges"))
+        broker.create_topic("log", partitions=2)
+        broker.bind("shop/#", topic="log")
+        broker.logs.append("log", None, "first")
+        asyncio.run(a_commit(broker))
     journal = tmp_path / "journal"
     with journal.open("ab") as file:
         file.write(b"half a fra")
@@ -94,12 +98,22 @@ def test_a_look_shows_queues_messages_and_deaths_and_changes_no_byte(tmp_path, c
     assert "10 bytes of an unfinished frame" in said
     assert re.search(r"^charges +0 +0 +0 +1 +0 +1 ", said, re.MULTILINE)
     assert "dead #1: {'order': 7}  died: max_receive_count in charges x1 no amount" in said
+    assert re.search(r"^log +0 +0 +1 +1$", said, re.MULTILINE)
+    assert re.search(r"^billing +log +1 +0 +1 +0$", said, re.MULTILINE)
+    assert re.search(r"^shop/# +topic +log$", said, re.MULTILINE)
     assert journal.read_bytes() == before
 
 
 def test_a_look_at_a_folder_without_a_journal_says_so(tmp_path, capsys):
     assert main(["inspect", str(tmp_path)]) == 1
     assert "No such file" in capsys.readouterr().err
+
+
+async def a_commit(broker: Broker) -> None:
+    """A group reads the topic to its end, commits, and leaves."""
+    async with broker.topic("log").consumer("billing", member="w", start="earliest") as consumer:
+        await consumer.poll()
+        await consumer.commit()
 
 
 @contextmanager
