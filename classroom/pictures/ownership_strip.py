@@ -166,17 +166,17 @@ def _finding(
             f"{first['by']} wrote into partition {first['partition']} at {first.at:.1f} s, "
             f"when it was another's"
         )
-    if idle:
-        owners = len(rebalances[-1]["assignment"]) - len(idle)
-        keep = "keep" if len({tenure.partition for tenure in found}) > 1 else "keeps"
-        busy = f"{partitions} {keep} {plural(owners, 'consumer')} busy"
-        return f"{busy}; {listed(idle)} {'has' if len(idle) == 1 else 'have'} nothing to do"
     if gaps := _unattended(found):
         seconds, since, tenure = max(gaps, key=lambda gap: gap[0])
         return (
             f"{tenure.owner} does nothing from {since:.0f} s on: partition {tenure.partition} has nobody "
             f"for {seconds:.0f} s"
         )
+    if idle:
+        owners = len(rebalances[-1]["assignment"]) - len(idle)
+        keep = "keep" if len({tenure.partition for tenure in found}) > 1 else "keeps"
+        busy = f"{partitions} {keep} {plural(owners, 'consumer')} busy"
+        return f"{busy}; {listed(idle)} {'has' if len(idle) == 1 else 'have'} nothing to do"
     return f"{partitions}, {plural(len(rebalances), 'generation')}"
 
 

@@ -262,6 +262,28 @@ def test_lesson_01_runs_and_its_panels_show_who_waits_and_what_the_queue_costs(
     assert peak < LIMIT
 
 
+# ---------------------------------------------------------------- lesson 10
+
+
+def test_lesson_10_runs_and_its_panel_shows_what_a_zombie_does_and_who_refuses_it(
+    lab: Lab, context: Any, record_property: Any
+) -> None:
+    lesson_10 = Notebook(lab, "lessons/10_replayable_log.ipynb", context)
+    record_property("measured", f"lesson 10: {lesson_10.run_all():.1f} s")
+    peak = peak_memory(lesson_10.kernel())
+    record_property("measured", f"lesson 10: its kernel {peak:.0f} MB at most")
+    assert breaches(lesson_10) == []
+    panel = lesson_10.cell("panel").locator(".bop-on")
+    panel.locator(".bop-said").get_by_text("that is wrong").wait_for()
+    before = pictured(panel)
+    panel.get_by_role("radio", name="yes").check()
+    panel.locator(".bop-said").get_by_text("that is right").wait_for()
+    assert panel.locator(".bop-code").nth(2).inner_text() == "board(checks_epoch=True)"
+    assert pictured(panel) != before
+    assert lesson_10.errors == []
+    assert peak < LIMIT
+
+
 # ---------------------------------------------------------------- the rule itself
 
 

@@ -61,7 +61,8 @@ def work_is_spread(run: Run) -> list[Violation]:
     partition, most = shares.most_common(1)[0] if shares else (0, 0)
     if most <= MOST * shares.total():
         return []
-    return [Violation("spread", why_hot(run, partition, most, shares.total()))]
+    shown = tuple(event.number for event in run.of("appended", partition=partition))
+    return [Violation("spread", why_hot(run, partition, most, shares.total()), events=shown)]
 
 
 def each_record_counts_once(run: Run) -> list[Violation]:

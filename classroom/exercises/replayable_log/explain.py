@@ -108,6 +108,9 @@ def picture(run: Run) -> Any:
 
 def _partitions(run: Run, violation: Violation) -> set[int]:
     names, written = set(violation.about), run.of("appended")
+    shown = {run.history[number].get("partition") for number in violation.events} - {None}
+    if shown:
+        return shown
     found = {e["partition"] for e in written if names & {e["value"]["customer"], e["value"]["order"]}}
     return found or {event["partition"] for event in written}
 
