@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from minibroker.waiting import WaitingLine
 
 
@@ -31,3 +33,24 @@ def test_nobody_in_line_is_no_matter():
     line.dissolve()
 
     assert len(line) == 0
+
+
+def test_who_is_called_and_fails_passes_the_call_on(virtually):
+    async def scenario():
+        line, there = WaitingLine(), []
+
+        def fail():
+            if there:
+                raise OSError("disk full")
+
+        failing = asyncio.create_task(line.first(fail, wait=20))
+        await asyncio.sleep(0)
+        looking = asyncio.create_task(line.first(lambda: list(there), wait=20))
+        await asyncio.sleep(1)
+        there.append("letter")
+        line.wake()
+        with pytest.raises(OSError, match="disk full"):
+            await failing
+        return await looking, asyncio.get_running_loop().time()
+
+    assert virtually(scenario()) == (["letter"], 1)
