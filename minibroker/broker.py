@@ -100,16 +100,16 @@ class Broker:
     def _remember(self) -> None:
         """Know what the journal knows; without one, nothing."""
         self._bindings = Bindings(self._write)
-        tables = Tables(self.logs.restore, self._bindings.restore)
+        tables, found = Tables(self.logs.restore, self._bindings.restore), Found()
         if self.journal is not None:
-            self.found = Found()
-            tables.take(self.journal.read(self.found), self.found)
-            self._clock = steady(self._source, since=self.found.at)
+            self.found = found
+            tables.take(self.journal.read(found), found)
+            self._clock = steady(self._source, since=found.at)
         self._next_id = count(tables.last_id + 1).__next__  # one sequence for all: a dead letter keeps its id
         self._queues: dict[str, WorkQueue] = {}
         for name, known in tables.queues.items():
             self._queues[name] = self._made(name, known.settings)
-            self._queues[name].restore(known)
+            self._queues[name].restore(known, now=found.at)
         self._recovered = self.journal is not None  # and no alarm is set for what it brought back
 
     def _forget(self) -> None:

@@ -86,7 +86,7 @@ class WorkQueue:
         self._expiry = Expiry(self.settings.ttl, self._shelf.line)
         self._dedup = DedupWindow(self.settings.dedup_window, by_body=self.settings.dedup_by_body)
         self._due = math.inf  # nothing falls due before this
-        self._head_since = 0.0  # a death at the head is not dated back before this
+        self._head_since = 0.0  # whoever is there does not die of its ttl before this
 
     # -- the life of a message, in order ---------------------------------------------------------
 
@@ -250,7 +250,7 @@ class WorkQueue:
             if due is None:
                 head = self._shelf.line.pop()
                 assert head is not None  # else no time at the head could be up
-                self._lapse(head, max(at, self._head_since))
+                self._lapse(head, at)
             elif due.state is DELAYED:
                 self._show(due, Event.BECOME_VISIBLE, at)
             else:
@@ -305,8 +305,11 @@ class WorkQueue:
         """What a journal must know to make this queue anew, and no more."""
         yield from queue_facts.all_of(self.name, self._shelf, self._dedup)
 
-    def restore(self, table: queue_facts.QueueTable) -> None:
-        """Take over what a journal knew. The queue must be new; nothing is observed or written."""
+    def restore(self, table: queue_facts.QueueTable, *, now: float) -> None:
+        """Take over what a journal knew when it was written last, `now`. The queue must be new; nothing is
+        observed or written.
+        """
+        self._head_since = now  # leases that ended before, of which nothing is written, end first
         shelf = self._shelf
         for kept in table.entries.values():
             shelf.place(kept)
@@ -457,7 +460,7 @@ class WorkQueue:
     # -- questions ---------------------------------------------------------------------------------
 
     def _first_deadline(self) -> float:
-        return min(self._shelf.first_deadline(), self._expiry.head_ends())
+        return min(self._shelf.first_deadline(), max(self._expiry.head_ends(), self._head_since))
 
     def _look_at_head(self, at: float) -> None:
         """Another message may stand at the head since `at`, and its time be up sooner than all else."""

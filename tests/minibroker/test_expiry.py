@@ -1,6 +1,8 @@
 import pytest
 
 from minibroker import InvalidArgument, Reason, WorkQueue
+from minibroker.journal import Found
+from minibroker.recovery import Tables
 
 
 def bodies(queue: WorkQueue, now: float) -> list[object]:
@@ -101,3 +103,21 @@ def test_a_ttl_is_a_positive_number_of_seconds(bad):
         WorkQueue("offers", ttl=bad)
     with pytest.raises(InvalidArgument, match="ttl must be a positive number of seconds"):
         WorkQueue("offers").send("lamp", ttl=bad, now=0)
+
+
+def test_after_a_restart_nobody_dies_at_a_head_where_it_would_not_have_stood():
+    facts = []
+    queue = WorkQueue("mails", journal=facts.append)
+    queue.send("first of bob", group="bob", ttl=19, now=0)
+    queue.send("kept", now=0)
+    queue.send("second of bob", group="bob", ttl=7, now=0)
+    queue.receive(now=10, max_messages=2, visibility_timeout=8)
+    ready = [message.body for message in queue.peek(now=28)]
+
+    tables = Tables(log=lambda fact: None, bindings=lambda *of: None)
+    tables.take([["queue", "mails", {}], *facts], Found())
+    again = WorkQueue("mails")
+    again.restore(tables.queues["mails"], now=28)
+
+    assert ready == ["kept", "second of bob"]
+    assert [message.body for message in again.peek(now=28)] == ready

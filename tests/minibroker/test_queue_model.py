@@ -273,7 +273,7 @@ class QueueModel(RuleBasedStateMachine):
         tables.take(read(frame(self.facts, now=self.now), found), found)
         self.make_queues(next_id=tables.last_id + 1)
         for name, queue in self.queues.items():
-            queue.restore(tables.queues[name])
+            queue.restore(tables.queues[name], now=found.at)
 
     # -- what must hold after each of them
 
