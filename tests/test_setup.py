@@ -26,6 +26,7 @@ def setup(tmp_path, monkeypatch) -> ModuleType:
     venv = tmp_path / ".venv"
     python = venv / "bin" / "python"
     monkeypatch.delenv("PYTHON", raising=False)
+    monkeypatch.setattr(script, "EXTRAS", "dev")  # whatever the build machine asks for
     for name, value in {"ROOT": tmp_path, "VENV": venv, "PYTHON": python}.items():
         monkeypatch.setattr(script, name, value)
     monkeypatch.setattr(script, "STAMP", venv / "installed")

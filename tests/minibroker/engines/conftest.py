@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
+from minibroker import Broker
 from minibroker.engines import Capabilities, Engine, connect
-from minibroker.mqtt.listener import Listener
-from minibroker.mqtt.server import Server
 from tests.minibroker.conftest import JumpingLoop
 from tests.minibroker.engines.mock_kafka import MockKafka, library
 from tests.minibroker.engines.servers import RabbitMQ, mosquitto
@@ -78,7 +77,7 @@ class OwnListener(Bench):
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
-        async with Listener(Server(asyncio.get_running_loop().time)) as listener:
+        async with Broker(clock=asyncio.get_running_loop().time).listen_mqtt() as listener:
             yield f"mqtt://127.0.0.1:{listener.port}"
 
 
