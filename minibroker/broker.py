@@ -211,11 +211,12 @@ class Broker:
         return self._queues[name]
 
     def remove_queue(self, name: str) -> None:
-        """Take a queue away, and all that it holds. NoSuchQueue if there is none."""
+        """Take a queue away, and all that it holds; who waits is told. NoSuchQueue if there is none."""
         queue = self.open(name)
         if any(other.dead_letter_queue is queue for other in self._queues.values()):
             raise InvalidArgument(f"queue {name!r} is a dead-letter queue of others; it cannot be removed")
         del self._queues[name]
+        self._lines.pop(name).dissolve()
         self._bindings.forget(("queue", name))
         if self._write is not None:
             self._write(["removed", name])

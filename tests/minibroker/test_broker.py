@@ -1,5 +1,7 @@
 import asyncio
 import contextvars
+import gc
+import tracemalloc
 
 import pytest
 
@@ -428,3 +430,37 @@ def test_wrong_arguments_are_told_in_a_sentence(virtually, operation, arguments,
         return str(refusal.value)
 
     assert sentence in virtually(scenario())
+
+
+def test_who_waits_for_a_queue_that_is_taken_away_is_told(virtually):
+    async def scenario():
+        broker = Broker(clock=asyncio.get_running_loop().time)
+        waiting = asyncio.ensure_future(broker.create_queue("charges").receive(wait=60))
+        await asyncio.sleep(1)
+        broker.remove_queue("charges")
+        with pytest.raises(NoSuchQueue):
+            await waiting
+        return asyncio.get_running_loop().time()
+
+    assert virtually(scenario()) == 1
+
+
+def test_queues_that_come_and_go_leave_nothing_behind():
+    broker = Broker(clock=lambda: 0.0)
+
+    def come_and_go(letter, times):
+        for number in range(times):
+            broker.create_queue(f"{letter}{number}")
+            broker.send(f"{letter}{number}", "x")
+            broker.remove_queue(f"{letter}{number}")
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = come_and_go("a", 100)
+        after = come_and_go("b", 2_000)
+    finally:
+        tracemalloc.stop()
+
+    assert after - before < 20_000

@@ -158,8 +158,9 @@ async def come_and_go(rounds: int) -> None:
     tracemalloc.start()
     try:
         await some(100)
-        before = await some(rounds // 2)
-        assert await some(rounds // 2) - before < 50_000
+        # What the logs have not yet compacted goes up and down: compare the lowest of five with that of five.
+        before = min([await some(rounds // 10) for _ in range(5)])
+        assert min([await some(rounds // 10) for _ in range(5)]) - before < 50_000
     finally:
         tracemalloc.stop()
     assert (world.server.connections, len(world.server.sessions), len(world.server.subscriptions)) == (
