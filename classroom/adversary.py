@@ -48,6 +48,7 @@ class Attack:
     pauses:   nodes that are paused before each of their effects.
     plans:    makes a strategy of further faults; imported when needed.
     most_steps: of the loop, after which a run is broken off as endless.
+    stage:    of an exercise that has some, the one to which it belongs.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Attack:
     pauses: tuple[str, ...] = ()
     plans: Callable[[], SearchStrategy[tuple[Fault, ...]]] | None = None
     most_steps: int = MOST_STEPS
+    stage: str = ""
 
     def run(self, *more: Fault, seed: int = 0) -> Run:
         return simulate(self.scenario, seed=seed, faults=self.faults + more, most_steps=self.most_steps)

@@ -40,7 +40,10 @@ class Unfinished(NotPassed):
 
 @dataclass(frozen=True)
 class Verdict:
-    """status: passed, failed or unfinished. `broken`: in the order of the exercise's promises."""
+    """status: passed, failed or unfinished. `broken`: in the order of the exercise's promises.
+
+    stages: those that are kept, in order; tried: those that were attacked.
+    """
 
     exercise: Exercise
     status: str
@@ -48,6 +51,8 @@ class Verdict:
     broken: tuple[tuple[Promise, Counterexample], ...] = ()
     unfinished: tuple[tuple[str, str], ...] = ()  # answer, what it says
     swept: tuple[tuple[Fault, bool], ...] = ()
+    stages: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ("",)
 
     @property
     def run(self) -> Run | None:
@@ -71,16 +76,21 @@ class Verdict:
         total = len(self.exercise.promises)
         if self.status == "passed":
             return f"{title}: all {total} promises kept"
+        earned = f"stage{'s' if len(self.stages) > 1 else ''} {' and '.join(self.stages)} kept; "
+        title = f"{title}: {earned if self.stages else ''}"
         if self.status == "unfinished":
-            return f"{title}: not finished yet"
-        return f"{title}: {len(self.broken)} of {total} promises broken"
+            return f"{title}not finished yet"
+        return f"{title}{len(self.broken)} of {total} promises broken"
 
     def lines(self) -> list[tuple[str, str]]:
         """For each promise: kept, broken or waiting, and its sentence."""
         broken = {promise.name for promise, _ in self.broken}
-        other = "kept" if self.status != "unfinished" else "waiting"
+        sure = self.stages if self.status == "unfinished" else self.tried
         return [
-            ("broken" if promise.name in broken else other, promise.sentence)
+            (
+                "broken" if promise.name in broken else "kept" if promise.stage in sure else "waiting",
+                promise.sentence,
+            )
             for promise in self.exercise.promises
         ]
 
@@ -172,7 +182,7 @@ def check(number: str, *answers: Callable[..., Any], seed: int = 0) -> None:
     first = verdict.broken[0][0].name if verdict.broken else ""
     verdicts.report(
         exercise=exercise.number, status=verdict.status, promise=first, message=_short(verdict),
-        runs=verdict.runs, seconds=time.perf_counter() - started,
+        runs=verdict.runs, seconds=time.perf_counter() - started, stages=" ".join(verdict.stages),
     )  # fmt: skip
     _show(verdict)
     if verdict.status == "unfinished":
@@ -198,22 +208,31 @@ def judge(
         unfinished.update((event["answer"], event["text"]) for event in run.of("unfinished"))
         return bool(unfinished)
 
-    findings: Findings = find_attacks(
-        attacks, seed=seed, progress=progress, stop=notice, until_first=until_first, effort=effort
-    )
-    broken = tuple(
-        (promise, findings.broken[promise.name])
-        for promise in exercise.promises
-        if promise.name in findings.broken
-    )
+    found: dict[str, Counterexample] = {}
+    runs, swept, kept, tried = 0, [], [], []
+    for stage in exercise.stages or ("",):
+        tried.append(stage)
+        findings: Findings = find_attacks(
+            tuple(attack for attack in attacks if attack.stage == stage),
+            seed=seed, progress=progress, stop=notice, until_first=until_first, effort=effort,
+        )  # fmt: skip
+        found = findings.broken | found
+        runs += findings.runs
+        swept += findings.swept
+        if unfinished or any(p.name in found for p in exercise.promises if p.stage == stage):
+            break
+        kept.append(stage)
+    broken = tuple((promise, found[promise.name]) for promise in exercise.promises if promise.name in found)
     status = "unfinished" if unfinished else "failed" if broken else "passed"
     return Verdict(
         exercise,
         status,
-        findings.runs,
+        runs,
         () if unfinished else broken,
         tuple(unfinished.items()),
-        tuple(findings.swept),
+        tuple(swept),
+        tuple(kept) if exercise.stages else (),
+        tuple(tried),
     )
 
 

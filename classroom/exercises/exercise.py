@@ -13,11 +13,15 @@ Answers = Mapping[str, Callable[..., Any]]
 
 @dataclass(frozen=True)
 class Promise:
-    """name: in code and reports; sentence: what is promised; where: to look when it is broken."""
+    """name: in code and reports; sentence: what is promised; where: to look when it is broken.
+
+    stage: of an exercise that has some, the one to which it belongs.
+    """
 
     name: str
     sentence: str
     where: str
+    stage: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Exercise:
     plain:   answers that are called and not awaited: functions, or classes.
     picture: of the run that broke a promise, with a method html(); None draws who said what to whom.
     story:   of that run, a sentence a line; None tells it from the history.
+    stages:  in their order, such as "A", "B": each is attacked when those before it are kept, and earns
+             something by itself. Promises and attacks say to which they belong; (): it is in one piece.
     """
 
     number: str
@@ -43,3 +49,4 @@ class Exercise:
     plain: tuple[str, ...] = ()
     picture: Callable[[Run], Any] | None = None
     story: Callable[[Run, Violation], list[str]] | None = None
+    stages: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ Not here  The steps: splice.py, screen.py, run.py. How rows are shown and writte
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from classroom.grading.report import Row
@@ -73,7 +73,8 @@ def grade_file(path: Path, known: Mapping[str, Pristine], limits: Limits = Limit
     if objection:
         return row("refused", str(objection))
     outcome = run(splice(pristine, answers), name=pristine.name, timeout=limits.timeout, memory=limits.memory)
-    return row(*judged(outcome, pristine.checks, timeout=limits.timeout))
+    stages = "" if outcome.forged else " ".join(said.stages for said in outcome.verdicts if said.stages)
+    return replace(row(*judged(outcome, pristine.checks, timeout=limits.timeout)), stages=stages)
 
 
 def judged(outcome: Outcome, checks: tuple[str, ...], *, timeout: float) -> tuple[str, str, str]:

@@ -19,13 +19,16 @@ from classroom.grading.files import replace
 
 STATUSES = ("passed", "failed", "unfinished", "timed_out", "invalid", "refused")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would compute, were it not quoted
-COLUMNS = ("file", "exercise", "status", "promise", "seconds")
+COLUMNS = ("file", "exercise", "status", "promise", "seconds", "stages")
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One submission. promise: the name of the first one broken. seconds: the grading took."""
+    """One submission. promise: the name of the first one broken. seconds: the grading took.
+
+    stages: of an exercise that is graded in stages, those that are kept: "A B".
+    """
 
     file: str
     exercise: str
@@ -33,6 +36,7 @@ class Row:
     promise: str
     seconds: float
     message: str
+    stages: str = ""
 
 
 def printable(text: str) -> str:
@@ -45,7 +49,8 @@ def printable(text: str) -> str:
 
 def line(row: Row, *, width: int = 0, cut: int = 200) -> str:
     """One line for one row. width: of the column of file names. cut: of the message."""
-    message = printable(f"{row.promise}: {row.message}" if row.promise else row.message)
+    earned = f"[stages kept: {row.stages}] " if row.stages and row.status != "passed" else ""
+    message = printable(earned + (f"{row.promise}: {row.message}" if row.promise else row.message))
     if len(message) > cut:
         message = message[: cut - 1] + "…"
     name = printable(row.file).ljust(width)
@@ -71,7 +76,7 @@ def as_csv(rows: list[Row]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        cells = (printable(row.file), row.exercise, row.status, row.promise, f"{row.seconds:.1f}")
+        cells = (printable(row.file), row.exercise, row.status, row.promise, f"{row.seconds:.1f}", row.stages)
         writer.writerow("'" + cell if cell.startswith(FORMULA) else cell for cell in cells)
     return text.getvalue()
 
@@ -90,7 +95,7 @@ def as_junit(rows: list[Row]) -> str:
         if row.status != "passed":
             kind = "error" if row.status in bad else "failure"
             reason = ET.SubElement(case, kind, type=row.status, message=_xml(row.promise or row.message))
-            reason.text = _xml(row.message)
+            reason.text = _xml(f"stages kept: {row.stages}. {row.message}" if row.stages else row.message)
     tree = ET.Element("testsuites")
     tree.append(suite)
     ET.indent(tree)

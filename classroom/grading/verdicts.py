@@ -33,7 +33,10 @@ class Forged(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one call of `check` found. promise: the name of the first one broken, or ""."""
+    """What one call of `check` found. promise: the name of the first one broken, or "".
+
+    stages: of an exercise that has some, those that are kept: "A B".
+    """
 
     exercise: str
     status: str
@@ -41,6 +44,7 @@ class Verdict:
     message: str = ""
     runs: int = 0
     seconds: float = 0.0
+    stages: str = ""
 
 
 def report(
@@ -51,6 +55,7 @@ def report(
     message: str = "",
     runs: int = 0,
     seconds: float = 0.0,
+    stages: str = "",
 ) -> None:
     """Tell the grade, if one is listening; in a learner's own notebook this does nothing.
 
@@ -63,7 +68,7 @@ def report(
     path = os.environ.get(FILE)
     if not path:
         return
-    verdict = Verdict(exercise, status, promise, message[:2000], runs, round(seconds, 3))
+    verdict = Verdict(exercise, status, promise, message[:2000], runs, round(seconds, 3), stages)
     line = asdict(verdict) | {"number": next(_counter)}
     line["token"] = _sign(line, _secret)
     with Path(path).open("a", encoding="utf-8", newline="\n") as file:

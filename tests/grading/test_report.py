@@ -55,13 +55,22 @@ def test_the_summary_counts_each_status():
     assert report.summary(ROWS[:1]) == "1 file: 1 passed"
 
 
-def test_the_table_has_the_five_columns():
+def test_the_table_has_the_six_columns():
     assert table(ROWS) == [
-        ["file", "exercise", "status", "promise", "seconds"],
-        ["ada/08.ipynb", "08", "passed", "", "9.2"],
-        ["bob/08.ipynb", "08", "failed", "once", "4.0"],
-        ["cy/08.ipynb", "", "invalid", "", "0.0"],
+        ["file", "exercise", "status", "promise", "seconds", "stages"],
+        ["ada/08.ipynb", "08", "passed", "", "9.2", ""],
+        ["bob/08.ipynb", "08", "failed", "once", "4.0", ""],
+        ["cy/08.ipynb", "", "invalid", "", "0.0", ""],
     ]
+
+
+IN_PART = row(file="dee.ipynb", exercise="13", promise="undone", message="5 lamps are gone", stages="A")
+
+
+def test_what_a_failed_submission_has_earned_stands_in_the_line_the_table_and_junit():
+    assert report.line(IN_PART).endswith("[stages kept: A] undone: 5 lamps are gone")
+    assert table([IN_PART])[1][-1] == "A"
+    assert ET.fromstring(report.as_junit([IN_PART]))[0][0][0].text == "stages kept: A. 5 lamps are gone"
 
 
 @pytest.mark.parametrize("name", ["=1+1.ipynb", "+x", "-x", "@SUM(A1)", "\t=x", "=HYPERLINK(\"u\",'v')"])

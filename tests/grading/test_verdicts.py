@@ -23,9 +23,11 @@ def told(tmp_path, monkeypatch):
 def test_what_is_reported_is_read_in_its_order(told):
     report("08", "failed", promise="once", message="Ada was charged twice", runs=12, seconds=0.1234)
     report("10", "passed", runs=150, seconds=3)
+    report("13", "failed", promise="undone", stages="A B")
     assert read(told, SECRET) == [
         Verdict("08", "failed", "once", "Ada was charged twice", 12, 0.123),
         Verdict("10", "passed", "", "", 150, 3),
+        Verdict("13", "failed", "undone", stages="A B"),
     ]
 
 
