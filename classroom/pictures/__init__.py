@@ -23,8 +23,10 @@ from classroom.pictures.story import story
 from classroom.pictures.table import Table, table
 from classroom.pictures.throughput import throughput
 from classroom.pictures.timeline import timeline
+from classroom.pictures.topology import topology
 from classroom.pictures.uptime import uptime
 from classroom.pictures.wasted_work import wasted_work
+from classroom.pictures.waterfall import waterfall
 
 __all__ = [
     "Picture",
@@ -51,6 +53,8 @@ __all__ = [
     "table",
     "throughput",
     "timeline",
+    "topology",
     "uptime",
     "wasted_work",
+    "waterfall",
 ]
