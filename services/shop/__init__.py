@@ -12,6 +12,14 @@ notifications  writes to the customer: POST /messages
 card           somebody else's: the card network
 checkout       what a checkout holds: services to ask, a queue for later, its answer
 
+As participants of a saga, when they are started with `in_saga=True`:
+
+holds          inventory: held, then sold or given back: POST /holds, /holds/release, /holds/sell
+refunds        payments: POST /payments, /payments/refund
+parcels        shipping: POST /parcels, which nobody undoes
+mails          notifications: POST /mails, /mails/apologise
+order_saga     takes orders and coordinates them: POST /orders, GET /orders/{order}, and /cancel
+
 Each but the card takes `then`, the URL of the next in the chain, so that who calls whom is said where they
 are started and in no service:
 

@@ -3,7 +3,9 @@
 Idea      It charges what it is told to. Asked twice with one idempotency key it charges once and
           gives the first answer again; asked twice without a key, or with two keys, it charges
           twice, as it must: it cannot know that we meant one order.
-Not here  Refunds; keys that are forgotten after a day, as real networks do.
+Refunds   name the key of the charge, and are rows below zero. For a key that was never seen a row of zero is
+          written: a charge under it, if it comes yet, is refused.
+Not here  Refunds in part; keys that are forgotten after a day, as real networks do.
 Source    Stripe API reference, "Idempotent requests"; the IETF draft "The Idempotency-Key HTTP
           Header Field" (422 for a key that comes back with another request).
 """
@@ -48,6 +50,20 @@ def card_network(node: Node) -> FastAPI:
         node.record("charge", order=order, amount=amount, key=key, repeated=bool(known))
         return {"order": order, "charged": amount}
 
+    @app.post("/refunds")
+    async def refund(request: dict[str, Any]) -> Any:
+        order, key = request["order"], request["key"]
+        async with db.transaction():
+            await db.execute("CREATE TABLE IF NOT EXISTS charges (key TEXT UNIQUE, order_id, amount INTEGER)")
+            known = await db.execute("SELECT order_id, amount FROM charges WHERE key = ?", (key,))
+            amount = known[0]["amount"] if known else 0
+            row = (f"refund of {key}", order, -amount) if amount else (key, order, 0)
+            new = await db.execute(
+                "INSERT INTO charges VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1", row
+            )
+        node.record("refund", order=order, amount=amount, key=key, repeated=not new)
+        return {"order": order, "refunded": amount}
+
     @app.post("/releases/commas")
     async def release() -> dict[str, bool]:
         nonlocal reads_commas
@@ -68,12 +84,23 @@ class Card:
 
         Raises CardUnavailable (another try may do) or CardRefused (it cannot).
         """
-        request = {"order": order, "amount": amount, "key": key}
+        await self._post("charges", {"order": order, "amount": amount, "key": key})
+
+    async def refund(self, order: int, *, key: str) -> None:
+        """Give back what was charged under `key`; if nothing was, it never will be. Twice is no harm.
+
+        Raises CardUnavailable (another try may do).
+        """
+        await self._post("refunds", {"order": order, "key": key})
+
+    async def _post(self, path: str, request: dict[str, Any]) -> None:
         try:
-            response = await self._client.post("http://card/charges", json=request)
+            response = await self._client.post(f"http://card/{path}", json=request)
         except httpx.TransportError as error:
             raise CardUnavailable(str(error)) from error
         if response.status_code >= 500:
             raise CardUnavailable(f"the card network answered {response.status_code}")
         if response.status_code >= 400:
-            raise CardRefused(f"the card network refused order {order}: {response.json()['error']}")
+            raise CardRefused(
+                f"the card network refused order {request['order']}: {response.json()['error']}"
+            )

@@ -2,7 +2,7 @@
 
 Idea      Reservation and stock change in one transaction, so that stock and reservations always add up, and
           whoever comes too late is refused with nothing changed.
-Not here  To give a reservation back (lesson 13).
+Not here  To give back what was taken: holds.py, which `in_saga` adds.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,8 @@ from fastapi import FastAPI, HTTPException
 
 from services.node import Node
 from services.shop.contracts import OrderV1
+from services.shop.holds import SCHEMA as HOLDS
+from services.shop.holds import add_holds
 from services.shop.next_service import pass_on
 from services.shop.once import write_once
 from services.shop.tables import tables
@@ -30,13 +32,18 @@ def inventory(
     timeout: float = 1.0,
     contract: type[Any] = OrderV1,
     stock: Mapping[str, int] = STOCK,
+    in_saga: bool = False,
 ) -> FastAPI:
     """The service; durable are the tables `stock` and `reservations` of its database.
 
     then, timeout, contract: as of orders. stock: pieces of each item on the first day.
+    in_saga: with the endpoints of holds.py.
     """
     db, http = node.database(), node.client(timeout=timeout)
-    app = FastAPI(lifespan=tables(db, *SCHEMA, first={"stock": list(stock.items())}))
+    schema = SCHEMA + (HOLDS if in_saga else ())
+    app = FastAPI(lifespan=tables(db, *schema, first={"stock": list(stock.items())}))
+    if in_saga:
+        add_holds(app, node, contract)
 
     @app.post("/reservations")
     async def reserve(body: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Idea      The order is written first, as pending, and confirmed only when `then` has answered. So after a
           failure it stays pending: what was done for it down the chain is not known here. Whoever places
           it again has it tried again, which is safe, since each service does its part once.
-Not here  To undo what was done for an order that failed (lesson 13). To do some of it later (lesson 01).
+Not here  To undo what was done for an order that failed (order_saga.py). To do some of it later (lesson 01).
 """
 
 from typing import Any
