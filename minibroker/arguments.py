@@ -90,7 +90,7 @@ def group_or_none(value: Any) -> str | None:
 def to_json(value: Any) -> str:
     """`value` as JSON text. InvalidArgument for what JSON cannot say: a set, a datetime, NaN."""
     try:
-        return json.dumps(value, allow_nan=False, separators=(",", ":"))
+        return _ENCODER.encode(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidArgument(f"only JSON values can travel: {error}; got {_shown(value)}") from None
 
@@ -98,7 +98,8 @@ def to_json(value: Any) -> str:
 def from_json(data: bytes | str) -> Any:
     """The value of JSON text. InvalidArgument if it is none (NaN, which Python would take, is none)."""
     try:
-        return json.loads(data, parse_constant=_refuse_constant)
+        text = data if isinstance(data, str) else data.decode(json.detect_encoding(data), "surrogatepass")
+        return _DECODER.decode(text)
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         raise InvalidArgument(f"this is not JSON: {error}") from None
 
@@ -114,6 +115,11 @@ def json_copy(value: Any) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON value")
+
+
+# Made once: json.dumps() and json.loads() would make them anew for each value.
+_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _shown(value: Any) -> str:

@@ -8,6 +8,7 @@ Not here  Ranges and types of arguments: the queue checks those (arguments.py).
 
 import inspect
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from minibroker.arguments import whole_number
@@ -202,14 +203,17 @@ def _lease_to_json(lease: Lease) -> Json:
 
 def check_names(operation: str, function: Callable[..., Any], arguments: Json) -> None:
     """Is each argument one that the operation takes, and is none missing? Say it in words if not."""
-    takes = {
-        name: parameter
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    }
+    takes = _takes(function)
     unknown = [name[:40] for name in arguments if name not in takes]
-    missing = [name for name, p in takes.items() if p.default is p.empty and name not in arguments]
+    missing = [name for name, is_needed in takes.items() if is_needed and name not in arguments]
     if unknown or missing:
         wrong = [f"does not know {', '.join(map(repr, unknown))}"] if unknown else []
         wrong += [f"needs {', '.join(map(repr, missing))}"] if missing else []
         raise InvalidArgument(f"{operation} {' and '.join(wrong)}; it takes: {', '.join(takes) or 'nothing'}")
+
+
+@cache  # to look at a signature takes longer than most operations
+def _takes(function: Callable[..., Any]) -> dict[str, bool]:
+    """The arguments of an operation, and whether each must be given."""
+    parameters = inspect.signature(function).parameters.values()
+    return {p.name: p.default is p.empty for p in parameters if p.kind is p.KEYWORD_ONLY}
