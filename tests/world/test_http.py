@@ -119,6 +119,20 @@ def test_an_exception_in_a_handler_is_a_500_and_an_error_event():
     assert (event.node, event["error"]) == ("service", "ValueError: boom")
 
 
+def test_an_answer_that_fits_no_model_is_an_error_that_says_which_endpoint_and_not_in_which_file():
+    """Or the history, and its digest, would differ from machine to machine."""
+
+    def build(app: FastAPI, node: Node) -> None:
+        @app.get("/")
+        async def index() -> int:
+            return "no number"  # type: ignore[return-value]
+
+    run = get(build)
+    [error] = [event["error"] for event in run.of("error")]
+    assert "ResponseValidationError" in error and "GET /" in error
+    assert __file__ not in error
+
+
 def test_an_exception_in_a_bare_asgi_app_is_a_500_and_an_error_event_too():
     async def fails(path: str) -> None:
         raise ValueError("boom")
