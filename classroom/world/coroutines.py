@@ -16,6 +16,7 @@ import os
 import sysconfig
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
+from types import CoroutineType
 from typing import Any
 
 import minibroker
@@ -54,7 +55,7 @@ def close(task: asyncio.Task[Any]) -> None:
         with contextlib.suppress(BaseException):  # whatever their `finally` raises
             _close_what_never_began(coroutine)
     for coroutine in awaited:
-        if inspect.iscoroutine(coroutine):
+        if isinstance(coroutine, CoroutineType):
             _close_for_good(coroutine)
 
 
@@ -80,7 +81,7 @@ def _close_what_never_began(coroutine: Any) -> None:
     """Coroutines in the hands of this one: Python would warn of each."""
     frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
     for value in list(frame.f_locals.values()) if frame is not None else ():
-        for each in value if isinstance(value, list | tuple) else (value,):
-            if inspect.iscoroutine(each) and inspect.getcoroutinestate(each) == inspect.CORO_CREATED:
+        for each in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(each, CoroutineType) and inspect.getcoroutinestate(each) == inspect.CORO_CREATED:
                 _close_what_never_began(each)
                 each.close()
