@@ -12,12 +12,14 @@ Not here  Which tests there are, and which are left out: pyproject.toml.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+COMPILED = ROOT / ".pytest_cache" / "compiled"
 
 # A process for each core, as far as memory for browsers and kernels goes. One that dies, as it does when a
 # test hangs (faulthandler_timeout), ends the part: another one would begin with the test that hung.
@@ -52,11 +54,22 @@ def python(command: list[str]) -> list[str]:
     return [sys.executable, "-m", *command]
 
 
+def environment(own: dict[str, str]) -> dict[str, str]:
+    """The environment of each part. Where Python must not write what it compiled beside the sources, it
+    does so elsewhere: or each kernel, server and grade that a test starts would compile its imports anew.
+    """
+    if not own.get("PYTHONDONTWRITEBYTECODE"):
+        return own
+    apart = {"PYTHONPYCACHEPREFIX": str(COMPILED), **own}
+    return {name: value for name, value in apart.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def main(options: list[str]) -> int:
     began, report, failed = time.monotonic(), [], []
     commands = parts(options)
+    here = {"cwd": ROOT, "env": environment(dict(os.environ))}
     told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}  # when its turn comes
-    with subprocess.Popen(python(commands[BESIDE]), cwd=ROOT, **told) as beside:
+    with subprocess.Popen(python(commands[BESIDE]), **here, **told) as beside:
         for name, command in commands.items():
             print(f"== {name}: {' '.join(command)}", flush=True)
             since = time.monotonic()
@@ -64,7 +77,7 @@ def main(options: list[str]) -> int:
                 print(beside.communicate()[0].decode(errors="replace"), end="", flush=True)
                 status = beside.returncode
             else:
-                status = subprocess.call(python(command), cwd=ROOT)
+                status = subprocess.call(python(command), **here)
             more = " more" if name == BESIDE else ""
             report.append(f"{name} {time.monotonic() - since:.1f} s{more}" + (" FAILED" if status else ""))
             if status:

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from tests.__main__ import ALL_CORES, parts
+from tests.__main__ import ALL_CORES, COMPILED, environment, parts
 from tests.conftest import together
 from tests.repository import ROOT
 
@@ -46,6 +46,16 @@ def test_the_tests_of_a_file_stay_together_and_so_do_those_of_one_answer_or_of_r
 
 def test_the_tests_come_last_so_that_the_last_count_is_theirs():
     assert list(parts([]))[-1] == "tests"
+
+
+def test_who_wants_no_compiled_files_beside_the_sources_gets_them_elsewhere():
+    asked = environment({"PYTHONDONTWRITEBYTECODE": "1", "HOME": "/"})
+    assert asked == {"HOME": "/", "PYTHONPYCACHEPREFIX": str(COMPILED)}
+    assert (
+        environment({"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": "/x"})["PYTHONPYCACHEPREFIX"]
+        == "/x"
+    )
+    assert environment({"HOME": "/"}) == {"HOME": "/"}
 
 
 @pytest.fixture(scope="module")
