@@ -23,6 +23,7 @@ from minibroker import dead_letter, operations
 from minibroker.arguments import from_json, seconds, to_json
 from minibroker.client import Queue
 from minibroker.delivery_states import State
+from minibroker.entry import Entry
 from minibroker.errors import InvalidArgument, NoSuchQueue, QueueExists
 from minibroker.journal import Fact, Found, Journal
 from minibroker.lease import Lease
@@ -38,7 +39,7 @@ from minibroker.publishing import Bindings, deliver, target_of
 from minibroker.recovery import Tables
 from minibroker.snapshot import QueueSnapshot
 from minibroker.storage import FileStorage, Storage
-from minibroker.waiting import Alarm, WaitingLine, steady
+from minibroker.waiting import Alarm, SteadyClock, WaitingLine
 from minibroker.work_queue import Observer, WorkQueue
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ class Broker:
     ) -> None:
         if path is not None:
             storage = FileStorage(path, fsync=fsync)
-        self._source = self._clock = clock or (time.monotonic if storage is None else time.time)
+        self._steady = None if storage is None else SteadyClock(clock or time.time)
+        self.now: Callable[[], float] = self._steady or clock or time.monotonic  # seconds on its clock
         self._observer = observer
         self._lines: dict[str, WaitingLine] = {}
         self._alarm = Alarm(self.now, self._sweep)
@@ -101,10 +103,10 @@ class Broker:
         """Know what the journal knows; without one, nothing."""
         self._bindings = Bindings(self._write)
         tables, found = Tables(self.logs.restore, self._bindings.restore), Found()
-        if self.journal is not None:
+        if self.journal is not None and self._steady is not None:
             self.found = found
             tables.take(self.journal.read(found), found)
-            self._clock = steady(self._source, since=found.at)
+            self._steady.not_before(found.at)
         self._next_id = count(tables.last_id + 1).__next__  # one sequence for all: a dead letter keeps its id
         self._queues: dict[str, WorkQueue] = {}
         for name, known in tables.queues.items():
@@ -135,10 +137,6 @@ class Broker:
 
     def _things(self) -> int:
         return sum(queue.depth for queue in self._queues.values()) + self.logs.things()
-
-    def now(self) -> float:
-        """Seconds on the broker's clock."""
-        return self._clock()
 
     async def written(self) -> None:
         """Return when all that was done so far is safe. StorageFailed if it could not be written, and so
@@ -398,7 +396,7 @@ class Broker:
     ) -> int:
         """Put a message in; returns its id. A consumer that waits gets it at once."""
         return self.open(queue).send(
-            body, now=self._clock(), headers=headers, delay=delay, ttl=ttl, group=group, dedup_id=dedup_id
+            body, now=self.now(), headers=headers, delay=delay, ttl=ttl, group=group, dedup_id=dedup_id
         )
 
     async def receive(
@@ -411,14 +409,16 @@ class Broker:
         consumer: str = "",
     ) -> list[Lease]:
         """Lease up to `max_messages`; if none is ready, wait up to `wait` seconds for the first one."""
+        taken = await self.take(queue, max_messages, wait, visibility_timeout, consumer)
+        return [entry.lease() for entry in taken]
 
-        def attempt() -> list[Lease]:
-            return self.open(queue).receive(  # opened each time: after a failed write it is another object
-                now=self._clock(),
-                max_messages=max_messages,
-                visibility_timeout=visibility_timeout,
-                consumer=consumer,
-            )
+    async def take(
+        self, queue: str, max_messages: int, wait: float, visibility_timeout: float | None, consumer: str
+    ) -> list[Entry]:
+        """As receive; what the entries say is true until somebody else has his turn."""
+
+        def attempt() -> list[Entry]:  # opened each time: after a failed write it is another object
+            return self.open(queue).take(max_messages, visibility_timeout, consumer, now=self.now())
 
         self._find(queue)
         wait = seconds("wait", wait)
@@ -428,33 +428,33 @@ class Broker:
 
     def ack(self, queue: str, receipt: str) -> None:
         """The message is done with: remove it."""
-        self.open(queue).ack(receipt, now=self._clock())
+        self.open(queue).ack(receipt, now=self.now())
 
     def nack(self, queue: str, receipt: str, *, delay: float = 0.0, reason: str = "") -> None:
         """Give the message back, to be received again after `delay` seconds."""
-        self.open(queue).nack(receipt, now=self._clock(), delay=delay, reason=reason)
+        self.open(queue).nack(receipt, now=self.now(), delay=delay, reason=reason)
 
     def release(self, queue: str, receipt: str) -> None:
         """Give the message back unhandled: this delivery does not count."""
-        self.open(queue).release(receipt, now=self._clock())
+        self.open(queue).release(receipt, now=self.now())
 
     def reject(self, queue: str, receipt: str, reason: str) -> None:
         """Dead-letter the message at once."""
-        self.open(queue).reject(receipt, reason, now=self._clock())
+        self.open(queue).reject(receipt, reason, now=self.now())
 
     def extend(self, queue: str, receipt: str, timeout: float) -> float:
         """Let the lease last `timeout` seconds from now. Returns its new end."""
-        return self.open(queue).extend(receipt, timeout, now=self._clock())
+        return self.open(queue).extend(receipt, timeout, now=self.now())
 
     def peek(
         self, queue: str, max_messages: int | None = None, *, state: State = State.READY
     ) -> list[Message]:
         """The first messages that stand in `state`, without a lease."""
-        return self._find(queue).peek(max_messages, now=self._clock(), state=state)
+        return self._find(queue).peek(max_messages, now=self.now(), state=state)
 
     def snapshot(self, queue: str) -> QueueSnapshot:
         """Counts, ages and settings of a queue, now."""
-        return self._find(queue).snapshot(now=self._clock())
+        return self._find(queue).snapshot(now=self.now())
 
     def redrive(
         self,
@@ -466,7 +466,7 @@ class Broker:
     ) -> dict[int, str]:
         """Move dead letters back, each to its origin or all `to` one queue: message id -> where it is."""
         moved = dead_letter.redrive(
-            self.open(queue), now=self._clock(), find=self._find, to=to, limit=limit, match=match
+            self.open(queue), now=self.now(), find=self._find, to=to, limit=limit, match=match
         )
         return {message_id: target.name for message_id, target in moved.items()}
 
@@ -479,7 +479,7 @@ class Broker:
 
     def _sweep(self) -> None:
         """The alarm rang: let every queue do what is due."""
-        now = self._clock()
+        now = self.now()
         try:
             for queue in self._queues.values():
                 queue.advance(now)

@@ -68,11 +68,11 @@ class QueueConsumer:
 
     async def __anext__(self) -> "Delivery":
         while True:
-            if self._ahead:
+            if ahead := self._ahead:
                 if self._ahead_until > self._clock():
-                    return self._ahead.popleft()
-                while self._ahead:
-                    self.over(self._ahead.popleft())
+                    return ahead.popleft()
+                while ahead:
+                    self.over(ahead.popleft())
             if self._stopping:
                 raise StopAsyncIteration
             async with self._fetching:
@@ -136,7 +136,7 @@ class QueueConsumer:
         self._ahead_until = ends = self._clock() + self._lasts
         for delivery in deliveries:
             delivery.consumer = self
-            self._held[delivery] = ends
+        self._held.update(dict.fromkeys(deliveries, ends))
         self._ahead.extend(deliveries)
         if self._stopping:
             await self._give_back()

@@ -84,6 +84,21 @@ TRANSITIONS = Moves(
 )
 
 
+class _Sources(dict[State, State]):
+    """Where one event takes a message, by where it stands; IllegalMove for anywhere else."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__({source: to for (source, by), to in TRANSITIONS.items() if by is event})
+        self._event = event
+
+    def __missing__(self, state: State) -> State:
+        return TRANSITIONS[state, self._event]
+
+
+# The same table, cut by event: AFTER[event][state] makes no pair, and each message moves three times.
+AFTER = {event: _Sources(event) for event in Event}
+
+
 def allowed(state: State) -> tuple[Event, ...]:
     """The events that are legal in `state`, in the table's order; () if its life ends there."""
     return tuple(event for (source, event) in TRANSITIONS if source is state)

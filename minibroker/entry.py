@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 from minibroker.delivery_states import State
+from minibroker.lease import Lease
 from minibroker.message import Message
 
 
@@ -25,6 +26,10 @@ class Entry:
     receipt: str = ""  # of its last lease
     consumer: str = ""  # who had that
     error: str = ""  # the last reason that a nack gave
+
+    def lease(self) -> Lease:
+        """Its last lease, as a value."""
+        return Lease(self.message, self.receipt, self.receive_count, self.deadline, self.consumer)
 
 
 def why_stale(entry: Entry | None, message_id: int, *, queue: str) -> str:

@@ -38,8 +38,7 @@ THINGS_A_FRAME = 1_000  # that the facts in a frame of a compacted file speak of
 
 def frame(facts: list[Fact], *, now: float) -> bytes:
     """One frame, ready to be written at `now` (seconds)."""
-    text = json.dumps([now, *facts], default=_plain, separators=(",", ":"), allow_nan=False)
-    payload = text.encode()
+    payload = _to_json([now, *facts]).encode("utf-8", "surrogatepass")  # half a pair is a str, too
     return _HEADER.pack(MARK, len(payload), _checksum(payload)) + payload
 
 
@@ -50,6 +49,13 @@ def _checksum(payload: bytes) -> int:
 def _plain(value: Any) -> Any:
     """What JSON does not know: the record of a death, and the one empty mapping of headers."""
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else dict(value)
+
+
+# Made once, since a frame is written for each turn of the loop. What is in a fact was copied or checked when
+# it came in, so it has no circles to look for.
+_to_json = json.JSONEncoder(
+    default=_plain, separators=(",", ":"), allow_nan=False, check_circular=False, ensure_ascii=False
+).encode
 
 
 def weight(fact: Fact) -> int:

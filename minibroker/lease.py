@@ -35,7 +35,8 @@ new_lease: Callable[[tuple[Any, ...]], Lease] = partial(tuple.__new__, Lease)  #
 
 def receipt_for(message: Message, receive_count: int) -> str:
     """ "7.2": message 7, received for the second time in its life (redrive starts no new count here)."""
-    return f"{message.id}.{message.past_receives + receive_count}"
+    past = message.past_receives
+    return f"{message.id}.{past + receive_count}"
 
 
 def message_id_of(receipt: str) -> int:

@@ -74,27 +74,22 @@ class LocalQueue(Queue):
     async def receive(
         self, *, max_messages: int = 1, wait: float = 0.0, visibility_timeout: float | None = None
     ) -> list[Delivery]:
-        leases = await self.broker.receive(
-            self.name,
-            max_messages=max_messages,
-            wait=wait,
-            visibility_timeout=visibility_timeout,
-            consumer=self.consumer,
-        )
-        if self.broker.journal is not None:
-            await self.broker.journal.written()
-        return [
+        taken = await self.broker.take(self.name, max_messages, wait, visibility_timeout, self.consumer)
+        deliveries: list[Delivery] = [
             LocalDelivery(
-                message
-                if type(message.body) is str and message.headers is NO_HEADERS
-                else _handed_out(message),
-                receipt,
-                receive_count,
-                until,
+                it.message
+                if type(it.message.body) is str and it.message.headers is NO_HEADERS
+                else _handed_out(it.message),
+                it.receipt,
+                it.receive_count,
+                it.deadline,
                 self,
             )
-            for message, receipt, receive_count, until, _ in leases
+            for it in taken
         ]
+        if self.broker.journal is not None:
+            await self.broker.journal.written()
+        return deliveries
 
     async def ack(self, receipt: str) -> None:
         self.broker.ack(self.name, receipt)

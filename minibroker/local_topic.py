@@ -34,7 +34,9 @@ class LocalTopic(Topic):
         producer: str | None = None,
         sequence: int | None = None,
     ) -> Record:
-        self._broker.check_topic("append")
+        journal = self._broker.journal
+        if journal is not None:
+            journal.check()
         record = self._broker.logs.append(
             self.name,
             key,
@@ -44,8 +46,8 @@ class LocalTopic(Topic):
             producer=producer,
             sequence=sequence,
         )
-        if self._broker.journal is not None:
-            await self._broker.journal.written()
+        if journal is not None:
+            await journal.written()
         return _handed_out(record)
 
     async def append_many(
@@ -86,6 +88,8 @@ def _are_texts(batch: list[Any]) -> bool:
 
 def _handed_out(record: Record) -> Record:
     """`record` such that nothing of it leads back into the broker."""
+    if type(record.value) is str and not record.headers:
+        return record  # nearly always
     value = json_copy(record.value)
     if value is record.value and not record.headers:
         return record

@@ -187,11 +187,23 @@ class LogBroker:
         """Seconds on the broker's clock."""
         return self._clock()
 
-    def append(self, topic: str, key: str | None, value: Any, **options: Any) -> Record:
+    def append(
+        self,
+        topic: str,
+        key: str | None,
+        value: Any,
+        *,
+        headers: Mapping[str, str] | None = None,
+        partition: int | None = None,
+        producer: str | None = None,
+        sequence: int | None = None,
+    ) -> Record:
         """Write a record (see TopicLog.append); readers that wait get it at once."""
         now = self._clock()
         log = self.find(topic, now=now)
-        record = log.append(key, value, now=now, **options)
+        record = log.append(
+            key, value, now=now, headers=headers, partition=partition, producer=producer, sequence=sequence
+        )
         self._grown(log)
         return record
 
@@ -249,8 +261,9 @@ class LogBroker:
         """There is something new: who waits for it looks again."""
         if line := self._readers.get(log.name):
             line.wake(len(line))
-        if not self._closed:
-            self._alarm.no_later_than(log.next_deadline())
+        due = log.next_deadline()
+        if due is not None and due < self._alarm.at and not self._closed:
+            self._alarm.no_later_than(due)
 
     def _sweep(self) -> None:
         """The alarm rang: clean what is to be cleaned, give up who was silent."""

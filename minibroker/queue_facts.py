@@ -28,7 +28,6 @@ from minibroker.dedup import DedupWindow
 from minibroker.delivery_states import State
 from minibroker.entry import Entry
 from minibroker.journal import Fact
-from minibroker.lease import Lease
 from minibroker.message import Message
 from minibroker.settings import QueueSettings
 from minibroker.shelf import Shelf
@@ -43,9 +42,9 @@ def came_in(queue: str, entry: Entry, *, dedup_key: str | None = None) -> Fact:
     return ["in", queue, entry.message, expires, until, dedup_key]
 
 
-def leased(queue: str, leases: Iterable[Lease], until: float, consumer: str) -> Fact:
+def leased(queue: str, entries: Iterable[Entry], until: float, consumer: str) -> Fact:
     """These were received, in one receive."""
-    return ["leased", queue, until, consumer, [lease.message.id for lease in leases]]
+    return ["leased", queue, until, consumer, [entry.message.id for entry in entries]]
 
 
 def stands(queue: str, entry: Entry) -> Fact:

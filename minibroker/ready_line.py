@@ -7,6 +7,7 @@ Not here  Which messages may be received at all (work_queue.py, fifo.py).
 """
 
 import heapq
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -27,6 +28,12 @@ class ReadyLine:
     def __len__(self) -> int:
         return len(self._line) + len(self._back)
 
+    def append(self, entry: Entry) -> None:
+        """Let `entry` stand behind all others: its place is the largest that there was."""
+        self._line.append(entry)
+        if self._arrived is not None:
+            self._arrived()
+
     def add(self, entry: Entry) -> None:
         """Let `entry` stand in its place."""
         line = self._line
@@ -43,11 +50,12 @@ class ReadyLine:
             return self._back[0][1]
         return self._line[0] if self._line else None
 
-    def pop(self) -> Entry | None:
-        """Take out the first; None if nobody stands here."""
-        if self._back and (not self._line or self._back[0][0] < self._line[0].place):
-            return heapq.heappop(self._back)[1]
-        return self._line.popleft() if self._line else None
+    def pop(self, now: float = -math.inf) -> Entry | None:
+        """Take out the first; None if nobody stands here, or the first one's time to live is over `now`."""
+        line, back = self._line, self._back
+        if back and (not line or back[0][0] < line[0].place):
+            return heapq.heappop(back)[1] if now < back[0][1].expires_at else None
+        return line.popleft() if line and now < line[0].expires_at else None
 
     def keep(self, stays: Callable[[Entry], bool]) -> None:
         """Take out all but those for which stays(entry) is true. It looks at each."""

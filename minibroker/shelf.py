@@ -14,6 +14,7 @@ from itertools import count, islice
 from minibroker.deadlines import Deadline, Deadlines
 from minibroker.delivery_states import (
     ACK,
+    AFTER,
     DEAD,
     DELAYED,
     DONE,
@@ -21,13 +22,12 @@ from minibroker.delivery_states import (
     NEW,
     READY,
     RECEIVE,
-    TRANSITIONS,
     Event,
     State,
 )
 from minibroker.entry import Entry
 from minibroker.fifo import Groups
-from minibroker.lease import Lease, new_lease, receipt_for
+from minibroker.lease import receipt_for
 from minibroker.message import Message
 from minibroker.ready_line import ReadyLine
 
@@ -70,16 +70,15 @@ class Shelf:
         self, message: Message, event: Event, expires_at: float, *, until: float = 0.0, before: State = NEW
     ) -> Entry:
         """A message comes in, behind all others: to be received, or hidden `until` then."""
-        state = TRANSITIONS[before, event]
-        entry = Entry(message, next(self._places), state, expires_at)
-        self.entries[message.id] = entry
-        is_first = message.group is None or self._groups.join(message.group, entry)
+        state, group = AFTER[event][before], message.group
+        entry = self.entries[message.id] = Entry(message, next(self._places), state, expires_at)
+        is_first = group is None or self._groups.join(group, entry)
         if state is DELAYED:
             self._delayed += 1
             entry.deadline = until
             self._deadlines.add((until, entry.place, message.id))
         elif is_first:
-            self.line.add(entry)
+            self.line.append(entry)
         return entry
 
     def place(self, entry: Entry) -> None:
@@ -101,7 +100,7 @@ class Shelf:
     def leave(self, entry: Entry, event: Event) -> None:
         """Its message goes, for the reason `event`; the next one of its group may be received now."""
         before, message = entry.state, entry.message
-        entry.state = TRANSITIONS[before, event]
+        entry.state = AFTER[event][before]
         if before is IN_FLIGHT:
             del self.leased[entry.receipt]
         if event is ACK:
@@ -124,17 +123,23 @@ class Shelf:
 
     # -- the moves -----------------------------------------------------------------------------------
 
-    def lease(self, entry: Entry, until: float, consumer: str) -> Lease:
-        """It was taken out of the line by a receive: count that, and hide it under a new receipt."""
-        message = entry.message
-        entry.state = TRANSITIONS[entry.state, RECEIVE]
-        entry.receive_count = receive_count = entry.receive_count + 1
-        entry.consumer = consumer
-        entry.deadline = until
-        entry.receipt = receipt = receipt_for(message, receive_count)
-        self.leased[receipt] = entry
-        self._new_leases += 1
-        return new_lease((message, receipt, receive_count, until, consumer))
+    def lease(self, most: int, until: float, consumer: str, now: float) -> list[Entry]:
+        """Take up to `most` out of the line, the first first: count that, and hide each under a new receipt.
+
+        It stops before one whose time to live is over `now`.
+        """
+        taken: list[Entry] = []
+        pop, leased, after = self.line.pop, self.leased, AFTER[RECEIVE]
+        while len(taken) < most and (entry := pop(now)) is not None:
+            entry.state = after[entry.state]
+            entry.receive_count = receive_count = entry.receive_count + 1
+            entry.consumer = consumer
+            entry.deadline = until
+            entry.receipt = receipt = receipt_for(entry.message, receive_count)
+            leased[receipt] = entry
+            taken.append(entry)
+        self._new_leases += len(taken)
+        return taken
 
     def show(self, entry: Entry, event: Event) -> None:
         """It may be received, if nobody of its group is ahead of it."""
@@ -152,7 +157,7 @@ class Shelf:
     def _move(self, entry: Entry, event: Event) -> None:
         """To where the table says. IllegalMove if it does not allow that."""
         before = entry.state
-        after = TRANSITIONS[before, event]
+        after = AFTER[event][before]
         entry.state = after
         if before is IN_FLIGHT and after is not IN_FLIGHT:
             del self.leased[entry.receipt]

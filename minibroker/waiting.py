@@ -90,20 +90,25 @@ class WaitingLine:
             self._line.remove(place)
 
 
-def steady(clock: Callable[[], float], *, since: float) -> Callable[[], float]:
-    """`clock`, but never going back, and never before `since` (seconds).
+class SteadyClock:
+    """`clock` (seconds), but never going back. not_before(since): nor before that.
 
-    A clock that shows less than `since` now, because it began anew with the machine, goes on from there.
+    A clock that shows less than `since` then, because it began anew with the machine, goes on from there.
     """
-    ahead = max(0.0, since - clock())
-    latest = since
 
-    def now() -> float:
-        nonlocal latest
-        latest = max(latest, clock() + ahead)
-        return latest
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._ahead = 0.0
+        self._latest = -math.inf
 
-    return now
+    def not_before(self, since: float) -> None:
+        """It is `since` or later."""
+        self._ahead = max(self._ahead, since - self._clock())
+        self._latest = max(self._latest, since)
+
+    def __call__(self) -> float:
+        self._latest = max(self._latest, self._clock() + self._ahead)
+        return self._latest
 
 
 class Alarm:

@@ -113,7 +113,7 @@ class WorkQueue:
         checked = NO_HEADERS if headers is None else headers_or_none(headers)
         if group is not None:
             group = group_or_none(group)
-        settings, key, expires_at = self.settings, None, math.inf
+        settings, shelf, key, expires_at = self.settings, self._shelf, None, math.inf
         if ttl is not None or settings.ttl is not None:
             expires_at = self._expiry.end(now, ttl)
         if dedup_id is not None or settings.dedup_by_body:
@@ -123,23 +123,24 @@ class WorkQueue:
         if key is not None and (first := self._dedup.first(key, now)) is not None:
             self._observe("duplicate", message=first, dedup_id=key)
             return first
-        if settings.max_length is not None and len(self._shelf.entries) >= settings.max_length:
+        if settings.max_length is not None and len(shelf.entries) >= settings.max_length:
             self._make_room(now)
-        message = new_message((self._next_id(), body, checked, now, (), 0, group))
+        message_id = self._next_id()
+        message = new_message((message_id, body, checked, now, (), 0, group))
         if key is not None:
-            self._dedup.remember(key, message.id, now)
+            self._dedup.remember(key, message_id, now)
         if delay:
-            entry = self._shelf.enter(message, Event.SEND_DELAYED, expires_at, until=now + delay)
+            entry = shelf.enter(message, Event.SEND_DELAYED, expires_at, until=now + delay)
             self._no_later_than(now + delay)
         else:
-            entry = self._shelf.enter(message, SEND, expires_at)
+            entry = shelf.enter(message, SEND, expires_at)
         if expires_at < self._due:
             self._no_later_than(expires_at)
         if self._journal is not None:
             self._journal(queue_facts.came_in(self.name, entry, dedup_key=key))
         if self._observer is not None:
-            self._observer("sent", queue=self.name, message=message.id, body=body, delay=delay)
-        return message.id
+            self._observer("sent", queue=self.name, message=message_id, body=body, delay=delay)
+        return message_id
 
     def receive(
         self,
@@ -154,35 +155,41 @@ class WorkQueue:
         `visibility_timeout` (seconds) overrides the queue's for these leases; `consumer` is a name for
         the history.
         """
+        taken = self.take(max_messages, visibility_timeout, consumer, now=now)
+        return [entry.lease() for entry in taken]
+
+    def take(
+        self, max_messages: int, visibility_timeout: float | None, consumer: str, *, now: float
+    ) -> list[Entry]:
+        """As receive, for a shell that makes its own of what the entries know: look, and change nothing."""
         whole_number("max_messages", max_messages, at_least=1)
         text("consumer", consumer)
         lasts = self.settings.visibility_timeout
         if visibility_timeout is not None:
             lasts = seconds("visibility_timeout", visibility_timeout, above_zero=True)
         self.advance(now)
-        leases: list[Lease] = []
-        line, until = self._shelf.line, now + lasts
-        while len(leases) < max_messages and (entry := line.pop()) is not None:
-            if entry.expires_at <= now:  # it has come to the head just now, and its time is up
-                self._lapse(entry, now)
-                continue
-            lease = self._shelf.lease(entry, until, consumer)
-            leases.append(lease)
-            if self._observer is not None:
-                self._observe_lease(lease)
+        until = now + lasts
+        taken = self._lease(max_messages, until, consumer, now)
+        while len(taken) < max_messages and (late := self._shelf.line.pop()) is not None:
+            self._lapse(late, now)  # it has come to the head just now, and its time is up
+            taken += self._lease(max_messages - len(taken), until, consumer, now)
         if self._expiry.in_use:
             self._look_at_head(now)
             self.advance(now)
-        if leases:
+        if taken:
             self._no_later_than(until)
             if self._journal is not None:
-                self._journal(queue_facts.leased(self.name, leases, until, consumer))
-        return leases
+                self._journal(queue_facts.leased(self.name, taken, until, consumer))
+        return taken
 
     def ack(self, receipt: str, *, now: float) -> None:
         """The message is done with: remove it. StaleReceipt if the lease is over."""
         entry = self._leased(receipt, "ack", now)
-        self._take_out(entry, ACK, now)
+        self._shelf.leave(entry, ACK)
+        if entry.message.group is not None:
+            self._look_at_head(now)
+        if self._journal is not None:
+            self._journal(queue_facts.went_out(self.name, entry))
         if self._observer is not None:
             self._observer("acked", queue=self.name, message=entry.message.id, receipt=receipt)
 
@@ -346,11 +353,7 @@ class WorkQueue:
     def leases(self, *, now: float) -> list[Lease]:
         """All leases that run, in order of place: for whoever held them before a restart."""
         self.advance(now)
-        return [
-            Lease(entry.message, entry.receipt, entry.receive_count, entry.deadline, entry.consumer)
-            for entry in self._shelf
-            if entry.state is IN_FLIGHT
-        ]
+        return [entry.lease() for entry in self._shelf if entry.state is IN_FLIGHT]
 
     def snapshot(self, *, now: float) -> QueueSnapshot:
         """Counts and ages at `now`. It walks all messages to find the oldest: not for a hot loop."""
@@ -376,6 +379,14 @@ class WorkQueue:
         )
 
     # -- the moves ---------------------------------------------------------------------------------
+
+    def _lease(self, most: int, until: float, consumer: str, now: float) -> list[Entry]:
+        """Lease up to `most`, as far as the time to live of the first one is not over."""
+        taken = self._shelf.lease(most, until, consumer, now)
+        if self._observer is not None:
+            for entry in taken:
+                self._observe_lease(entry)
+        return taken
 
     def _expire(self, entry: Entry) -> None:
         """Its lease ran out."""
@@ -502,14 +513,16 @@ class WorkQueue:
         if self._observer is not None:
             self._observer(kind, queue=self.name, **data)
 
-    def _observe_lease(self, lease: Lease) -> None:
-        self._observe(
+    def _observe_lease(self, entry: Entry) -> None:
+        assert self._observer is not None
+        self._observer(
             "leased",
-            message=lease.message.id,
-            receipt=lease.receipt,
-            receive_count=lease.receive_count,
-            until=lease.until,
-            consumer=lease.consumer,
+            queue=self.name,
+            message=entry.message.id,
+            receipt=entry.receipt,
+            receive_count=entry.receive_count,
+            until=entry.deadline,
+            consumer=entry.consumer,
         )
 
     def _observe_death(self, entry: Entry, reason: Reason) -> None:

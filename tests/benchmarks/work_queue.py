@@ -3,8 +3,8 @@
 Idea      Both in one process and one run, turn by turn, so that a busy machine is busy for
           both; the median of the ratios is what counts. Cost is the inverse of speed: the budget
           of 0.25 of asyncio.Queue's speed is 4 times its cost. Once the queue is as made; once it
-          has a ttl, a delivery limit with dead letters, a bound and an observer; and once each
-          send has a group and a dedup_id, too.
+          has a ttl, a delivery limit with dead letters, a bound and a dedup window; once an observer
+          hears of each move, too; and once each send has a group and a dedup_id besides.
 Not here  The budgets' argument (DESIGN.md, "Budgets").
 """
 
@@ -20,6 +20,7 @@ from typing import Any
 
 from minibroker import Broker
 from minibroker.client import Queue
+from minibroker.work_queue import Observer
 from tests.benchmarks.measure import Measurement, median_ratio
 
 BODY_BYTES = 200
@@ -42,9 +43,9 @@ def plain() -> Queue:
     return Broker(clock=time.monotonic).create_queue("bench")
 
 
-def full_featured() -> Queue:
+def full_featured(observer: Observer | None = None) -> Queue:
     """A queue with every setting in use."""
-    broker = Broker(clock=time.monotonic, observer=observe)
+    broker = Broker(clock=time.monotonic, observer=observer)
     return broker.create_queue(
         "bench",
         max_receive_count=5,
@@ -54,6 +55,11 @@ def full_featured() -> Queue:
         overflow="drop-oldest",
         dedup_window=300.0,
     )
+
+
+def observed() -> Queue:
+    """The same, and each move is told."""
+    return full_featured(observe)
 
 
 async def through_asyncio(texts: list[str]) -> float:
@@ -140,7 +146,8 @@ def measure() -> list[Measurement]:
     for name, make, per_send in (
         ("as made", plain, False),
         ("all settings on", full_featured, False),
-        ("and each send with group and dedup_id", full_featured, True),
+        ("and observed", observed, False),
+        ("and each send with group and dedup_id", observed, True),
     ):
         ours = functools.partial(_run, texts, make, per_send)
         ratio, mine, other = median_ratio(ours, theirs, times=TURNS)

@@ -1,7 +1,7 @@
 import pytest
 
 from minibroker import TRANSITIONS, Event, IllegalMove, State
-from minibroker.delivery_states import allowed, next_state
+from minibroker.delivery_states import AFTER, allowed, next_state
 
 
 def test_every_state_can_be_reached_from_new():
@@ -38,3 +38,13 @@ def test_an_illegal_move_names_the_state_and_what_is_allowed_there():
         next_state(State.READY, Event.ACK)
     with pytest.raises(IllegalMove, match=r"is done cannot ack; allowed: nothing more$"):
         next_state(State.DONE, Event.ACK)
+
+
+def test_the_table_cut_by_event_says_the_same_and_refuses_the_same():
+    for event in Event:
+        for state in State:
+            if (state, event) in TRANSITIONS:
+                assert AFTER[event][state] is TRANSITIONS[state, event]
+            else:
+                with pytest.raises(IllegalMove, match=f"{state} cannot {event}"):
+                    AFTER[event][state]

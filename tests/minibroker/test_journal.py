@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from minibroker import Broker, StorageFailed
-from minibroker.journal import Found, Journal, frame, read
+from minibroker.journal import MARK, Found, Journal, frame, read
+from minibroker.waiting import SteadyClock
 
 
 class Memory:
@@ -349,3 +350,20 @@ def test_journal_reads_one_frame_at_a_time():
     assert found.frames == 0
     assert len(list(facts)) == 999
     assert found.frames == 1_000
+
+
+def test_a_frame_carries_any_text_that_python_has():
+    said = ["q", "é \u2028 😀", "half a pair: \ud800", "a mark: \x1eMB\x1e"]
+    data = frame([said], now=1.5)
+    found = Found()
+    assert list(read(data + b"torn", found)) == [said]
+    assert (found.frames, found.at, found.torn) == (1, 1.5, 4)
+    assert data.count(MARK) == 1
+
+
+def test_a_durable_clock_never_goes_back_and_goes_on_after_what_was_written():
+    shows = [100.0, 90.0, 101.0, 3.0, 3.0, 4.0]
+    now = SteadyClock(lambda: shows.pop(0))
+    assert [now(), now(), now()] == [100.0, 100.0, 101.0]
+    now.not_before(101.0)  # the machine began anew, and its clock with it
+    assert [now(), now()] == [101.0, 102.0]
