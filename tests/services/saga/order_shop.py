@@ -25,11 +25,15 @@ SERVICES = ("inventory", "payments", "shipping", "notifications")
 
 
 def open_shop(world: World, *, with_card: bool = False, **desk: Any) -> None:
+    open_participants(world, with_card=with_card)
+    world.start("orders", partial(order_desk, **desk))
+
+
+def open_participants(world: World, *, with_card: bool = False) -> None:
     world.start("inventory", partial(inventory, in_saga=True, stock=STOCK))
     world.start("payments", partial(payments, in_saga=True, limit=LIMIT, with_card=with_card))
     world.start("shipping", partial(shipping, in_saga=True, out_of_reach=("Ben",)))
     world.start("notifications", partial(notifications, in_saga=True))
-    world.start("orders", partial(order_desk, **desk))
     if with_card:
         world.start("card", card_network)
 

@@ -1,0 +1,56 @@
+"""The sweep: a crash before and after every effect of every service, under every trouble on the way.
+
+`make test` runs a part of it, `make soak` 200 seeds.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from random import Random
+
+import pytest
+
+from classroom import simulate
+from tests.services.saga.attacks import ORDERS, TROUBLES, ordering, struck
+from tests.services.saga.conserved import wrong_with
+
+CANCEL = 0.025  # seconds: within so much of its placing a saga is over, if nothing is in its way
+MORE = ("alone", "cancelled", "with a rival")
+SWEEPS = list(product(ORDERS, TROUBLES, MORE))
+SOAK_SWEEPS = 4  # of each seed: so each of the 108 is swept under seven seeds
+
+
+def company(more: str, seed: int) -> dict[str, object]:
+    """When the order is cancelled, or whether it has a rival."""
+    if more == "cancelled":
+        return {"cancel_at": round(Random(f"{seed}/cancel").uniform(0, CANCEL), 4)}
+    return {"rival": True} if more == "with a rival" else {}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_whatever_troubles_them_sagas_end_and_stock_and_money_are_conserved(trouble):
+    wrong = []
+    for seed, (kind, more) in enumerate(product(ORDERS, MORE)):
+        run = simulate(ordering(kind, trouble, **company(more, seed)), seed=seed, faults=TROUBLES[trouble])
+        wrong += [f"{kind}, {more}, seed {seed}: {text}" for text in wrong_with(run)]
+
+    assert wrong == []
+
+
+def test_a_crash_before_and_after_every_effect_of_every_service_is_got_over():
+    runs, wrong = struck("out of reach", "none", 1, wrong_with)
+
+    assert runs > 90
+    assert wrong == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(1, 201))
+def test_a_crash_at_every_effect_under_every_trouble(seed, record_property):
+    total = 0
+    for n in range(SOAK_SWEEPS):
+        kind, trouble, more = SWEEPS[(seed * SOAK_SWEEPS + n) * 7 % len(SWEEPS)]
+        runs, wrong = struck(kind, trouble, seed, wrong_with, **company(more, seed))
+        total += runs
+        assert wrong == []
+    record_property("measured", f"seed {seed}: {total} runs, a crash in all but {SOAK_SWEEPS}")
