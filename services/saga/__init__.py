@@ -8,6 +8,12 @@ commands          what goes to a service, and what its answer means
 coordinator       makes the moves, and after a crash goes on from the log
 participant       the service's side: keys, and tombstones for what is undone before it was done
 endpoints         ... over HTTP
+
+Beside it, to compare:
+
+choreography           the same flow without a coordinator: each service hears events and does its part
+two_phase_commit       all or nobody, with locks, and what they cost when the coordinator dies
+two_phase_participant  ... who is locked meanwhile
 """
 
 from services.saga.commands import KEY, Refused, Send, Tombstone, Unknown, over_http

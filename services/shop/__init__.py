@@ -19,6 +19,7 @@ refunds        payments: POST /payments, /payments/refund
 parcels        shipping: POST /parcels, which nobody undoes
 mails          notifications: POST /mails, /mails/apologise
 order_saga     takes orders and coordinates them: POST /orders, GET /orders/{order}, and /cancel
+order_events   the same without a coordinator: who hears what, and says what
 
 Each but the card takes `then`, the URL of the next in the chain, so that who calls whom is said where they
 are started and in no service:

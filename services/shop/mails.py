@@ -7,11 +7,12 @@ Not here  Mails that bounce.
 Source    H. Garcia-Molina and K. Salem, "Sagas", 1987: a compensation undoes "from a semantic point of view".
 """
 
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 
-from services.node import Node
+from services.node import Database, Node
 from services.saga.endpoints import add_command
 from services.saga.participant import SCHEMA as COMMANDS
 from services.saga.participant import Commands
@@ -24,27 +25,32 @@ def add_mails(app: FastAPI, node: Node, contract: type[Any]) -> None:
     db = node.database()
     commands = Commands(db)
 
-    async def write(key: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def serve_write(key: str, body: dict[str, Any]) -> dict[str, Any]:
         order = contract.read(body)
-        text = f"Dear {order.customer}, your order {order.order} is on its way."
-
-        async def effect() -> None:
-            await db.execute("INSERT INTO messages VALUES (?, ?)", (order.order, text))
-
-        new = await commands.do(key, body, effect)
+        new = await commands.do(key, body, partial(write, db, order))
         node.record("notified", order=order.order, customer=order.customer, repeated=not new)
         return {"order": order.order, "notified": order.customer}
 
-    async def apologise(key: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def serve_apologise(key: str, body: dict[str, Any]) -> dict[str, Any]:
         order = contract.read(body)
-        text = f"Dear {order.customer}, your order {order.order} will not come after all. We are sorry."
-
-        async def effect() -> None:
-            await db.execute("INSERT INTO apologies VALUES (?, ?)", (order.order, text))
-
-        before = await commands.undo(key, body, effect)
+        before = await commands.undo(key, body, partial(apologise, db, order))
         node.record("apologised", order=order.order, customer=order.customer, before=before)
         return {"order": order.order, "apologised": order.customer}
 
-    add_command(app, "/mails", write)
-    add_command(app, "/mails/apologise", apologise)
+    add_command(app, "/mails", serve_write)
+    add_command(app, "/mails/apologise", serve_apologise)
+
+
+# -- the effects, each to be called in a transaction --------------------------------------------------------
+
+
+async def write(db: Database, order: Any) -> None:
+    """The row stands for the mail."""
+    text = f"Dear {order.customer}, your order {order.order} is on its way."
+    await db.execute("INSERT INTO messages VALUES (?, ?)", (order.order, text))
+
+
+async def apologise(db: Database, order: Any) -> None:
+    """The second mail, which follows the first."""
+    text = f"Dear {order.customer}, your order {order.order} will not come after all. We are sorry."
+    await db.execute("INSERT INTO apologies VALUES (?, ?)", (order.order, text))

@@ -9,11 +9,12 @@ Not here  Refunds in part; who pays the card network's fee.
 Source    Stripe API reference, "Refunds", "Idempotent requests".
 """
 
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 
-from services.node import Node
+from services.node import Database, Node
 from services.saga.commands import Refused
 from services.saga.endpoints import Locked, add_command
 from services.saga.participant import SCHEMA as COMMANDS
@@ -34,41 +35,19 @@ def add_refunds(
     db = node.database()
     commands = Commands(db)
 
-    async def pay(key: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def serve_pay(key: str, body: dict[str, Any]) -> dict[str, Any]:
         order = contract.read(body)
-        declined = None
-        if limit is not None and order.amount > limit:
-            declined = f"the card of {order.customer} is declined: {order.amount} is above {limit}"
-        elif card and await commands.state(key) is CommandState.UNKNOWN:
-            declined = await charge_card(card, key, order)
-
-        async def effect() -> None:
-            if declined is not None:
-                raise Refused(declined)
-            await db.execute("INSERT INTO charges VALUES (?, ?)", (order.order, order.amount))
-
-        new = await commands.do(key, body, effect)
+        declined = too_much(order, limit)
+        if card and not declined and await commands.state(key) is CommandState.UNKNOWN:
+            declined = await _charge(card, key, order)
+        new = await commands.do(key, body, partial(pay, db, order, declined=declined))
         node.record("charged", order=order.order, amount=order.amount, repeated=not new)
         return {"order": order.order, "charged": order.amount}
 
-    async def charge_card(card: Card, key: str, order: Any) -> str | None:
-        """Charge it; or say why the card network will not."""
-        try:
-            await card.charge(order.order, order.amount, key=key)
-        except CardUnavailable as error:
-            raise Locked(f"card network: {error}") from error
-        except CardRefused as error:
-            return str(error)
-        return None
-
-    async def refund(key: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def serve_refund(key: str, body: dict[str, Any]) -> dict[str, Any]:
         order = contract.read(body)
-
-        async def effect() -> None:
-            await db.execute("INSERT INTO refunds VALUES (?, ?)", (order.order, order.amount))
-
-        before = await commands.undo(key, body, effect)  # from here on a late charge is refused
-        if card:
+        before = await commands.undo(key, body, partial(refund, db, order))  # from here on a late charge is
+        if card:  # refused, so that nothing can follow what is given back now
             try:
                 await card.refund(order.order, key=key)
             except CardUnavailable as error:
@@ -76,5 +55,38 @@ def add_refunds(
         node.record("refunded", order=order.order, amount=order.amount, before=before)
         return {"order": order.order, "refunded": order.amount}
 
-    add_command(app, "/payments", pay)
-    add_command(app, "/payments/refund", refund)
+    add_command(app, "/payments", serve_pay)
+    add_command(app, "/payments/refund", serve_refund)
+
+
+async def _charge(card: Card, key: str, order: Any) -> str | None:
+    """Charge the card; or say why the card network will not."""
+    try:
+        await card.charge(order.order, order.amount, key=key)
+    except CardUnavailable as error:
+        raise Locked(f"card network: {error}") from error
+    except CardRefused as error:
+        return str(error)
+    return None
+
+
+def too_much(order: Any, limit: int | None) -> str | None:
+    """Why the card is declined; None if it is not."""
+    if limit is None or order.amount <= limit:
+        return None
+    return f"the card of {order.customer} is declined: {order.amount} is above {limit}"
+
+
+# -- the effects, each to be called in a transaction --------------------------------------------------------
+
+
+async def pay(db: Database, order: Any, *, declined: str | None = None) -> None:
+    """Write that the order is paid. Raises Refused if it is declined."""
+    if declined is not None:
+        raise Refused(declined)
+    await db.execute("INSERT INTO charges VALUES (?, ?)", (order.order, order.amount))
+
+
+async def refund(db: Database, order: Any) -> None:
+    """Write that the money is given back."""
+    await db.execute("INSERT INTO refunds VALUES (?, ?)", (order.order, order.amount))
