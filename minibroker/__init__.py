@@ -37,7 +37,7 @@ waiting          consumers in line, and one alarm for all deadlines
 journal          facts in one file, each frame under a checksum; group commit
 storage          ... the file itself: fsync, a lock, a full disk
 recovery         the facts, sorted by what they speak of
-broker           queues by name, in one event loop
+queue_broker     queues by name, in one event loop
 operations       the same, as JSON
 client           a queue as a service sees it
 consumer         fetching ahead, with a window, and stopping
@@ -51,6 +51,7 @@ topic_filter     subjects, and patterns with wildcards that they fit
 router           publish to a subject: what is bound by a filter that fits
 publishing       bindings, and where a published message went
 publisher        a broker's subjects as a service sees them
+broker           all of it as one, over one journal
 http             the broker as an ASGI app, and a client's side of it
 arguments        checked once, at the door
 errors           definite and indefinite

@@ -1,46 +1,36 @@
-"""The broker: queues by name, and consumers that wait for them.
+"""One broker: queues, topics, the subjects that they are bound to, MQTT, and one journal for all.
 
-Idea      Each operation reads the clock once and lets the queue do it. The queue says what is ready
-          now and what falls due when; so the broker knows whom to wake, and when to look
-          again by itself. That is all that a shell adds to the queue's rules.
-          Python callers use `broker.queue(name)`; HTTP comes in through `call`. Both
-          hand over JSON values and get copies, so that a test in process sees what a
-          service over the network would see.
+Idea      Each part is made of rules that know neither a file nor a socket. Here they are put together: one
+          clock, one observer, and one journal to which every change goes before anybody is told of it.
 Durable   With a `path`: then no client hears of anything that is not in the journal. Without
           one, what it holds dies with its process.
-Not here  The rules (work_queue.py), JSON arguments (operations.py), HTTP (http.py), the file
+Not here  The queues by name (queue_broker.py), the topics (log_broker.py), HTTP (http.py), the file
           (journal.py, storage.py).
 """
 
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from minibroker import dead_letter, operations
-from minibroker.arguments import from_json, seconds, to_json
-from minibroker.client import Queue
+from minibroker import operations
+from minibroker.arguments import from_json, to_json
 from minibroker.delivery_states import State
-from minibroker.entry import Entry
-from minibroker.errors import InvalidArgument, NoSuchQueue, QueueExists
+from minibroker.errors import InvalidArgument
 from minibroker.journal import Fact, Found, Journal
-from minibroker.lease import Lease
-from minibroker.local import LocalQueue
 from minibroker.local_topic import LocalTopic
 from minibroker.log_broker import LogBroker
 from minibroker.log_client import Topic
 from minibroker.log_operations import LOOKS
 from minibroker.markup import table
-from minibroker.message import Message
 from minibroker.publisher import Publisher
 from minibroker.publishing import Bindings, deliver, target_of
+from minibroker.queue_broker import QueueBroker
 from minibroker.recovery import Tables
-from minibroker.snapshot import QueueSnapshot
 from minibroker.storage import FileStorage, Storage
-from minibroker.waiting import Alarm, SteadyClock, WaitingLine
-from minibroker.work_queue import Observer, WorkQueue
+from minibroker.waiting import SteadyClock
+from minibroker.work_queue import Observer
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -49,7 +39,7 @@ if TYPE_CHECKING:
     from minibroker.mqtt.access import Authenticate, Authorize
 
 
-class Broker:
+class Broker(QueueBroker):
     """One broker, in one event loop.
 
     clock       () -> seconds, never going back: `loop.time`, a simulated clock. By default time.monotonic; of
@@ -77,42 +67,30 @@ class Broker:
         if path is not None:
             storage = FileStorage(path, fsync=fsync)
         self._steady = None if storage is None else SteadyClock(clock or time.time)
-        self.now: Callable[[], float] = self._steady or clock or time.monotonic  # seconds on its clock
-        self._observer = observer
-        self._lines: dict[str, WaitingLine] = {}
-        self._alarm = Alarm(self.now, self._sweep)
-        self._closed = False
-        self._mqtt: Server | None = None
-        self.journal: Journal | None = None
-        self.found: Found | None = None  # what reading the journal met; None if there is none
+        now: Callable[[], float] = self._steady or clock or time.monotonic
+        journal = None
         if storage is not None:
-            self.journal = Journal(
-                storage,
-                clock=self.now,
-                everything=self._facts,
-                things=self._things,
-                on_failure=self._forget,
+            journal = Journal(
+                storage, clock=now, everything=self.facts, things=self._things, on_failure=self._forget
             )
-        self._write = None if self.journal is None else self.journal.write
-        self.logs = LogBroker(clock=self.now, observer=observer, journal=self._write)
-        self._remember()
+        super().__init__(clock=now, observer=observer, journal=journal)
+        self.logs = LogBroker(clock=now, observer=observer, journal=self._write)
+        self._bindings = Bindings(self._write)
+        self._mqtt: Server | None = None
+        self.found: Found | None = None  # what reading the journal met; None if there is none
+        if journal is not None:
+            self._remember()
 
     # -- durable ----------------------------------------------------------------------------------
 
     def _remember(self) -> None:
-        """Know what the journal knows; without one, nothing."""
+        """Know what the journal knows, and nothing else."""
+        assert self.journal is not None and self._steady is not None
         self._bindings = Bindings(self._write)
-        tables, found = Tables(self.logs.restore, self._bindings.restore), Found()
-        if self.journal is not None and self._steady is not None:
-            self.found = found
-            tables.take(self.journal.read(found), found)
-            self._steady.not_before(found.at)
-        self._next_id = count(tables.last_id + 1).__next__  # one sequence for all: a dead letter keeps its id
-        self._queues: dict[str, WorkQueue] = {}
-        for name, known in tables.queues.items():
-            self._queues[name] = self._made(name, known.settings)
-            self._queues[name].restore(known, now=found.at)
-        self._recovered = self.journal is not None  # and no alarm is set for what it brought back
+        tables, self.found = Tables(self.logs.restore, self._bindings.restore), Found()
+        tables.take(self.journal.read(self.found), self.found)
+        self._steady.not_before(self.found.at)
+        self.restore(tables.queues, last_id=tables.last_id, now=self.found.at)
 
     def _forget(self) -> None:
         """The journal could not be written: what it does not know did not happen."""
@@ -126,24 +104,14 @@ class Broker:
         if self._observer is not None:
             self._observer("storage_failed")
 
-    def _facts(self) -> Iterator[Fact]:
+    def facts(self) -> Iterator[Fact]:
         """All that is true now, for a journal that begins anew."""
-        yield ["ids", self._next_id()]  # a number is passed over, and no harm done
-        for queue in self._queues.values():
-            yield ["queue", queue.name, _settings(queue)]
-            yield from queue.facts()
+        yield from super().facts()
         yield from self.logs.facts()
         yield from self._bindings.facts()
 
     def _things(self) -> int:
         return sum(queue.depth for queue in self._queues.values()) + self.logs.things()
-
-    async def written(self) -> None:
-        """Return when all that was done so far is safe. StorageFailed if it could not be written, and so
-        was not done. The clients do this before they return; whoever calls send and the like does it himself.
-        """
-        if self.journal is not None:
-            await self.journal.written()
 
     async def __aenter__(self) -> Self:
         return self
@@ -153,89 +121,10 @@ class Broker:
     ) -> None:
         self.close()
 
-    # -- queues -----------------------------------------------------------------------------------
-
-    def create_queue(
-        self,
-        name: str,
-        *,
-        visibility_timeout: float = 30.0,
-        max_receive_count: int | None = None,
-        dead_letter_queue: str | None = None,
-        ttl: float | None = None,
-        max_length: int | None = None,
-        overflow: str = "reject",
-        dedup_window: float = 300.0,
-        dedup_by_body: bool = False,
-    ) -> Queue:
-        """Make a queue (see QueueSettings) and, if there is none yet, its dead-letter queue.
-
-        The same name with the same settings again is no error; with others it is QueueExists. A
-        dead-letter queue made here has the defaults; to give it others, create it first.
-        """
-        if dead_letter_queue == name:
-            raise InvalidArgument(f"queue {name!r} cannot be its own dead-letter queue; name another")
-        queue = self._made(
-            name,
-            {
-                "visibility_timeout": visibility_timeout,
-                "max_receive_count": max_receive_count,
-                "dead_letter_queue": dead_letter_queue,
-                "ttl": ttl,
-                "max_length": max_length,
-                "overflow": overflow,
-                "dedup_window": dedup_window,
-                "dedup_by_body": dedup_by_body,
-            },
-        )
-        existing = self._queues.get(name)
-        if existing is not None and _settings(existing) != _settings(queue):
-            raise QueueExists(
-                f"queue {name!r} exists with {_settings(existing)}; asked for {_settings(queue)}. "
-                f"Use it as it is, or choose another name"
-            )
-        if queue.dead_letter_queue is not None:
-            self._add(queue.dead_letter_queue)
-        self._add(queue)
-        return self.queue(name)
-
-    def work_queue(self, name: str, **settings: Any) -> WorkQueue:
-        """The queue of that name itself, made with these settings if there is none: for a shell that never
-        waits, like MQTT's. Whoever changes it tells nobody before `written()`; after a failed write it is
-        another object.
-        """
-        if name not in self._queues:
-            self._add(self._made(name, settings))
-        return self._queues[name]
-
     def remove_queue(self, name: str) -> None:
         """Take a queue away, and all that it holds; who waits is told. NoSuchQueue if there is none."""
-        queue = self.open(name)
-        if any(other.dead_letter_queue is queue for other in self._queues.values()):
-            raise InvalidArgument(f"queue {name!r} is a dead-letter queue of others; it cannot be removed")
-        del self._queues[name]
-        self._lines.pop(name).dissolve()
+        super().remove_queue(name)
         self._bindings.forget(("queue", name))
-        if self._write is not None:
-            self._write(["removed", name])
-
-    def queue_names(self) -> list[str]:
-        """The names of all queues, sorted."""
-        return sorted(self._queues)
-
-    def queue(self, name: str, *, consumer: str = "") -> Queue:
-        """The client of a queue in this process. It speaks JSON values like any other, and gets copies."""
-        self._find(name)
-        return LocalQueue(name, self, self._call_with_copies, consumer=consumer)
-
-    async def call(self, queue: str, operation: str, arguments: Any) -> dict[str, Any]:
-        """Do one operation: JSON values in, JSON values out (operations.py has the table).
-
-        Every refusal is a BrokerError. Bodies are handed on as they are, not copied.
-        """
-        answer = await operations.perform(self, queue, operation, arguments)
-        await self.written()
-        return answer
 
     # -- subjects: publishing.py ------------------------------------------------------------------------
 
@@ -371,186 +260,12 @@ class Broker:
 
         What it holds stays; from now on no receive waits, and a durable broker takes nothing more.
         """
-        self._closed = True
+        super().close()
         if self._mqtt is not None:
             self._mqtt.stop()
         self.logs.close()
-        self._alarm.stop()
-        for line in self._lines.values():
-            line.dissolve()
         if self.journal is not None:
             self.journal.close()
-
-    # -- what one can do with a queue: the rules are WorkQueue's, under the same names -----------------
-
-    def send(
-        self,
-        queue: str,
-        body: Any,
-        *,
-        headers: Mapping[str, str] | None = None,
-        delay: float = 0.0,
-        ttl: float | None = None,
-        group: str | None = None,
-        dedup_id: str | None = None,
-    ) -> int:
-        """Put a message in; returns its id. A consumer that waits gets it at once."""
-        return self.open(queue).send(
-            body, now=self.now(), headers=headers, delay=delay, ttl=ttl, group=group, dedup_id=dedup_id
-        )
-
-    async def receive(
-        self,
-        queue: str,
-        *,
-        max_messages: int = 1,
-        wait: float = 0.0,
-        visibility_timeout: float | None = None,
-        consumer: str = "",
-    ) -> list[Lease]:
-        """Lease up to `max_messages`; if none is ready, wait up to `wait` seconds for the first one."""
-        taken = await self.take(queue, max_messages, wait, visibility_timeout, consumer)
-        return [entry.lease() for entry in taken]
-
-    async def take(
-        self, queue: str, max_messages: int, wait: float, visibility_timeout: float | None, consumer: str
-    ) -> list[Entry]:
-        """As receive; what the entries say is true until somebody else has his turn."""
-
-        def attempt() -> list[Entry]:  # opened each time: after a failed write it is another object
-            return self.open(queue).take(max_messages, visibility_timeout, consumer, now=self.now())
-
-        self._find(queue)
-        wait = seconds("wait", wait)
-        if self._recovered:
-            self._set_alarm()
-        return await self._lines[queue].first(attempt, wait=0.0 if self._closed else wait)
-
-    def ack(self, queue: str, receipt: str) -> None:
-        """The message is done with: remove it."""
-        self.open(queue).ack(receipt, now=self.now())
-
-    def nack(self, queue: str, receipt: str, *, delay: float = 0.0, reason: str = "") -> None:
-        """Give the message back, to be received again after `delay` seconds."""
-        self.open(queue).nack(receipt, now=self.now(), delay=delay, reason=reason)
-
-    def release(self, queue: str, receipt: str) -> None:
-        """Give the message back unhandled: this delivery does not count."""
-        self.open(queue).release(receipt, now=self.now())
-
-    def reject(self, queue: str, receipt: str, reason: str) -> None:
-        """Dead-letter the message at once."""
-        self.open(queue).reject(receipt, reason, now=self.now())
-
-    def extend(self, queue: str, receipt: str, timeout: float) -> float:
-        """Let the lease last `timeout` seconds from now. Returns its new end."""
-        return self.open(queue).extend(receipt, timeout, now=self.now())
-
-    def peek(
-        self, queue: str, max_messages: int | None = None, *, state: State = State.READY
-    ) -> list[Message]:
-        """The first messages that stand in `state`, without a lease."""
-        return self._find(queue).peek(max_messages, now=self.now(), state=state)
-
-    def snapshot(self, queue: str) -> QueueSnapshot:
-        """Counts, ages and settings of a queue, now."""
-        return self._find(queue).snapshot(now=self.now())
-
-    def redrive(
-        self,
-        queue: str,
-        *,
-        to: str | None = None,
-        limit: int | None = None,
-        match: Callable[[Message], bool] | None = None,
-    ) -> dict[int, str]:
-        """Move dead letters back, each to its origin or all `to` one queue: message id -> where it is."""
-        moved = dead_letter.redrive(
-            self.open(queue), now=self.now(), find=self._find, to=to, limit=limit, match=match
-        )
-        return {message_id: target.name for message_id, target in moved.items()}
-
-    # -- time ------------------------------------------------------------------------------------------
-
-    def _falls_due(self, at: float) -> None:
-        """A queue has something to do at `at`."""
-        if not self._closed:
-            self._alarm.no_later_than(at)
-
-    def _sweep(self) -> None:
-        """The alarm rang: let every queue do what is due."""
-        now = self.now()
-        try:
-            for queue in self._queues.values():
-                queue.advance(now)
-        finally:
-            self._set_alarm()
-
-    def _set_alarm(self) -> None:
-        """For what falls due first in any queue."""
-        self._recovered = False
-        for queue in self._queues.values():
-            if (at := queue.next_deadline()) is not None:
-                self._falls_due(at)
-
-    # -- names ------------------------------------------------------------------------------------------
-
-    def open(self, name: str) -> WorkQueue:
-        """The queue of that name itself: bring the time along, now().
-
-        For what changes it: StorageFailed while a change could not be written down.
-        """
-        if self.journal is not None:
-            self.journal.check()
-        try:
-            return self._queues[name]
-        except (KeyError, TypeError):
-            raise self._no_such_queue(name) from None
-
-    def _find(self, name: str) -> WorkQueue:
-        try:
-            return self._queues[name]
-        except (KeyError, TypeError):  # a list, say, is no name
-            raise self._no_such_queue(name) from None
-
-    def _no_such_queue(self, name: Any) -> NoSuchQueue:
-        there_are = ", ".join(self.queue_names()) or "none yet"
-        return NoSuchQueue(f"no queue {str(name)[:80]!r}; there are: {there_are}")
-
-    def _made(self, name: str, settings: Mapping[str, Any]) -> WorkQueue:
-        """A queue of these settings, its dead-letter queue named among them; not yet in the table."""
-        own = dict(settings)
-        dead = own.pop("dead_letter_queue", None)
-        dead_letter_queue = None
-        if dead is not None:
-            dead_letter_queue = self._queues.get(dead) or WorkQueue(dead, **self._shared(dead))
-        return WorkQueue(name, dead_letter_queue=dead_letter_queue, **self._shared(name), **own)
-
-    def _shared(self, name: str) -> dict[str, Any]:
-        """What a queue of that name has from its broker. For each message that becomes ready, one in line
-        may look; nobody waits longer than till something falls due.
-        """
-        return {
-            "ids": self._next_id,
-            "observer": self._observer,
-            "journal": self._write,
-            "on_ready": self._lines.setdefault(name, WaitingLine()).wake,
-            "on_due": self._falls_due,
-        }
-
-    def _add(self, queue: WorkQueue) -> None:
-        """Into the table, unless there is one of that name."""
-        if queue.name not in self._queues:
-            self._queues[queue.name] = queue
-            if self._write is not None:
-                self._write(["queue", queue.name, _settings(queue)])
-
-    async def _call_with_copies(
-        self, queue: str, operation: str, arguments: dict[str, Any]
-    ) -> dict[str, Any]:
-        result = await self.call(queue, operation, from_json(to_json(arguments)))
-        copy: dict[str, Any] = from_json(to_json(result))
-        return copy
 
     async def _call_topic_with_copies(
         self, topic: str, operation: str, arguments: dict[str, Any]
@@ -558,8 +273,3 @@ class Broker:
         result = await self.call_topic(topic, operation, from_json(to_json(arguments)))
         copy: dict[str, Any] = from_json(to_json(result))
         return copy
-
-
-def _settings(queue: WorkQueue) -> dict[str, Any]:
-    dead_letter_queue = queue.dead_letter_queue.name if queue.dead_letter_queue else None
-    return {**queue.settings.to_json(), "dead_letter_queue": dead_letter_queue}

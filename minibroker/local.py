@@ -18,7 +18,7 @@ from minibroker.message import NO_HEADERS, Message
 from minibroker.snapshot import QueueSnapshot
 
 if TYPE_CHECKING:
-    from minibroker.broker import Broker
+    from minibroker.queue_broker import QueueBroker
 
 
 class LocalDelivery(Delivery):
@@ -43,7 +43,7 @@ class LocalDelivery(Delivery):
 class LocalQueue(Queue):
     """As Queue; `broker` is in this process and event loop."""
 
-    def __init__(self, name: str, broker: "Broker", call: Call, *, consumer: str = "") -> None:
+    def __init__(self, name: str, broker: "QueueBroker", call: Call, *, consumer: str = "") -> None:
         super().__init__(name, call, consumer=consumer)
         self.broker = broker
 

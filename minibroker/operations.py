@@ -18,11 +18,12 @@ from minibroker.lease import Lease
 
 if TYPE_CHECKING:
     from minibroker.broker import Broker
+    from minibroker.queue_broker import QueueBroker
 
 Json = dict[str, Any]
 
 
-async def perform(broker: "Broker", queue: str, operation: str, arguments: Any) -> Json:
+async def perform(broker: "QueueBroker", queue: str, operation: str, arguments: Any) -> Json:
     """Do `operation` on `queue`. InvalidArgument if there is none such, or not with these arguments."""
     if operation not in OPERATIONS:
         raise InvalidArgument(f"no operation {operation[:40]!r}; there are: {', '.join(OPERATIONS)}")
@@ -36,7 +37,7 @@ async def perform(broker: "Broker", queue: str, operation: str, arguments: Any) 
 
 
 async def _create(
-    broker: "Broker",
+    broker: "QueueBroker",
     queue: str,
     *,
     visibility_timeout: Any = 30.0,
@@ -63,7 +64,7 @@ async def _create(
 
 
 async def _send(
-    broker: "Broker",
+    broker: "QueueBroker",
     queue: str,
     *,
     body: Any,
@@ -80,7 +81,7 @@ async def _send(
 
 
 async def _receive(
-    broker: "Broker",
+    broker: "QueueBroker",
     queue: str,
     *,
     max_messages: Any = 1,
@@ -94,43 +95,45 @@ async def _receive(
     return {"leases": [_lease_to_json(lease) for lease in leases]}
 
 
-async def _ack(broker: "Broker", queue: str, *, receipt: Any) -> Json:
+async def _ack(broker: "QueueBroker", queue: str, *, receipt: Any) -> Json:
     broker.ack(queue, receipt)
     return {}
 
 
-async def _nack(broker: "Broker", queue: str, *, receipt: Any, delay: Any = 0.0, reason: Any = "") -> Json:
+async def _nack(
+    broker: "QueueBroker", queue: str, *, receipt: Any, delay: Any = 0.0, reason: Any = ""
+) -> Json:
     broker.nack(queue, receipt, delay=delay, reason=reason)
     return {}
 
 
-async def _release(broker: "Broker", queue: str, *, receipt: Any) -> Json:
+async def _release(broker: "QueueBroker", queue: str, *, receipt: Any) -> Json:
     broker.release(queue, receipt)
     return {}
 
 
-async def _reject(broker: "Broker", queue: str, *, receipt: Any, reason: Any) -> Json:
+async def _reject(broker: "QueueBroker", queue: str, *, receipt: Any, reason: Any) -> Json:
     broker.reject(queue, receipt, reason)
     return {}
 
 
-async def _extend(broker: "Broker", queue: str, *, receipt: Any, timeout: Any) -> Json:
+async def _extend(broker: "QueueBroker", queue: str, *, receipt: Any, timeout: Any) -> Json:
     return {"until": broker.extend(queue, receipt, timeout)}
 
 
-async def _peek(broker: "Broker", queue: str, *, max_messages: Any = None, state: Any = "ready") -> Json:
+async def _peek(broker: "QueueBroker", queue: str, *, max_messages: Any = None, state: Any = "ready") -> Json:
     if state not in tuple(State):
         raise InvalidArgument(f"no state {str(state)[:40]!r}; there are: {', '.join(State)}")
     messages = broker.peek(queue, max_messages, state=State(state))
     return {"messages": [message.to_json() for message in messages]}
 
 
-async def _snapshot(broker: "Broker", queue: str) -> Json:
+async def _snapshot(broker: "QueueBroker", queue: str) -> Json:
     return broker.snapshot(queue).to_json()
 
 
 async def _redrive(
-    broker: "Broker", queue: str, *, to: Any = None, limit: Any = None, messages: Any = None
+    broker: "QueueBroker", queue: str, *, to: Any = None, limit: Any = None, messages: Any = None
 ) -> Json:
     """`messages` (a list of ids) stands for the predicate, which cannot travel."""
     if messages is None:

@@ -13,7 +13,7 @@ Time      Nothing here reads a clock or waits: `now` (seconds, never going back)
 Journal   What must outlive the process is told to `journal`, as one list of JSON values a
           fact (queue_facts.py). A lease that ends by itself is not: its end was in its beginning.
 Not here  Where each message stands (shelf.py), waiting for one (waiting.py), names of queues
-          (broker.py), the record of a death (dead_letter.py), one message read by many (the
+          (queue_broker.py), the record of a death (dead_letter.py), one message read by many (the
           log, not a queue).
 Source    Amazon SQS Developer Guide, "Visibility timeout", "Dead-letter queues". SQS
           moves a message when its receive count *exceeds* maxReceiveCount, at the next
