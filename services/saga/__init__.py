@@ -6,6 +6,7 @@ progress          how far it has come, and what comes next: functions of the log
 saga_log          each move is written here first
 commands          what goes to a service, and what its answer means
 coordinator       makes the moves, and after a crash goes on from the log
+__main__          `python -m services.saga LOG` tells what a log on disk says
 participant       the service's side: keys, and tombstones for what is undone before it was done
 endpoints         ... over HTTP
 

@@ -26,6 +26,7 @@ SCHEMA = (
         event TEXT NOT NULL, step TEXT, detail TEXT)""",
     "CREATE INDEX IF NOT EXISTS saga_log_of_one ON saga_log (saga, position)",
 )
+COLUMNS = ("position", "saga", "at", "event", "step", "detail")
 
 
 class Overtaken(Exception):
