@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from minibroker import operations
-from minibroker.arguments import from_json, to_json
+from minibroker.arguments import from_json, headers_or_none, to_json
 from minibroker.delivery_states import State
 from minibroker.errors import InvalidArgument
 from minibroker.journal import Fact, Found, Journal
@@ -25,7 +25,7 @@ from minibroker.log_client import Topic
 from minibroker.log_operations import LOOKS
 from minibroker.markup import table
 from minibroker.publisher import Publisher
-from minibroker.publishing import Bindings, deliver, target_of
+from minibroker.publishing import SUBJECT, Bindings, deliver, target_of
 from minibroker.queue_broker import QueueBroker
 from minibroker.recovery import Tables
 from minibroker.storage import FileStorage, Storage
@@ -151,7 +151,8 @@ class Broker(QueueBroker):
         """Give `body` to all queues and topics that are bound by a filter that fits, and to MQTT's clients.
 
         Returns where it went, a line each (publishing.deliver); what one of them refused is in its line.
-        `key` is for topics, `headers` for both. MQTT's clients get it at QoS 1, as JSON.
+        `key` is for topics, `headers` for both, with the subject added (publishing.SUBJECT). MQTT's clients
+        get it at QoS 1, as JSON.
         """
         lines = self._deliver(subject, body, key=key, headers=headers)
         if self._mqtt is not None:
@@ -180,6 +181,8 @@ class Broker(QueueBroker):
     def _deliver(
         self, subject: str, body: Any, *, key: str | None = None, headers: Mapping[str, str] | None = None
     ) -> list[dict[str, Any]]:
+        headers = {**(headers_or_none(headers)), SUBJECT: subject}
+
         def append(topic: str) -> tuple[int, int]:
             record = self.logs.append(topic, key, body, headers=headers)
             return record.partition, record.offset

@@ -18,6 +18,7 @@ from minibroker.router import Router
 Target = tuple[str, str]  # ("queue" or "topic", name)
 Fact = list[Any]
 KINDS = ("queue", "topic")
+SUBJECT = "subject"  # the header that says to whom reads from many subjects which one it was
 
 
 class Bindings:

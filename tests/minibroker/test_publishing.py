@@ -31,7 +31,10 @@ def test_what_is_bound_by_a_filter_that_fits_gets_it(broker):
         {"topic": "history", "partition": 0, "offset": 0},
     ]
     [message] = broker.peek("billing")
-    assert (message.body, dict(message.headers)) == ({"order": 7}, {"trace": "t"})
+    assert (message.body, dict(message.headers)) == (
+        {"order": 7},
+        {"trace": "t", "subject": "orders/7/placed"},
+    )
     assert broker.logs.find("history").fetch(0, 0)[0].key == "7"
     assert broker.publish("stock", 1) == [{"topic": "history", "partition": 0, "offset": 1}]
 

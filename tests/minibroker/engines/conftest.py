@@ -130,9 +130,15 @@ def topics(request: pytest.FixtureRequest) -> Bench:
     return bench(request.param, request)
 
 
-@pytest.fixture(scope="session", params=[OWN_MQTT, MOSQUITTO])
+@pytest.fixture(scope="session", params=[MEMORY, OWN_MQTT, MOSQUITTO])
 def subjects(request: pytest.FixtureRequest) -> Bench:
     """Each engine that publishes to subjects."""
+    return bench(request.param, request)
+
+
+@pytest.fixture(scope="session", params=[OWN_MQTT, MOSQUITTO])
+def subjects_by_mqtt(request: pytest.FixtureRequest) -> Bench:
+    """Those of them that are reached by a connection."""
     return bench(request.param, request)
 
 

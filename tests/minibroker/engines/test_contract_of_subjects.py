@@ -1,4 +1,4 @@
-"""Publish and subscribe, on each broker that speaks MQTT: Mosquitto, and minibroker's own listener."""
+"""Publish and subscribe: minibroker in process, and on each broker that speaks MQTT."""
 
 import asyncio
 from urllib.parse import urlsplit
@@ -109,7 +109,9 @@ def test_a_body_that_is_not_json_is_refused(subjects):
     subjects.run(scenario)
 
 
-def test_a_subscriber_whose_connection_ends_is_told(subjects):
+def test_a_subscriber_whose_connection_ends_is_told(subjects_by_mqtt):
+    subjects = subjects_by_mqtt
+
     async def scenario(broker):
         async with (
             subjects.serving() as url,

@@ -28,3 +28,26 @@ def test_a_file_url_is_a_broker_that_knows_its_messages_again(tmp_path):
 def test_a_file_url_without_a_folder_is_refused():
     with pytest.raises(InvalidArgument, match="file: needs a folder"):
         connect("file:")
+
+
+def test_a_subscription_goes_with_its_process_and_what_was_retained_stays(tmp_path):
+    url = f"file:{tmp_path / 'data'}"
+
+    async def before():
+        broker = connect(url)
+        await broker.__aenter__()
+        subscription = broker.subscribe("shop/#")
+        await subscription.__aenter__()  # and the process dies, with the subscription open
+        await broker.publish("shop/state", "open", retain=True)
+        await broker.__aexit__(None, None, None)
+
+    async def after():
+        async with connect(url) as broker, broker.subscribe("shop/+") as publications:
+            await broker.publish("shop/state", "closed")
+            found = [await anext(publications), await anext(publications)]
+            return [(p.body, p.retained) for p in found], broker.broker.bindings()
+
+    asyncio.run(before())
+    found, bindings = asyncio.run(after())
+    assert found == [("open", True), ("closed", False)]
+    assert len(bindings) == 1, "the binding of the subscriber that died is there still"
