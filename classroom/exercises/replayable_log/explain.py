@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from classroom.checks import Violation
-from classroom.exercises.replayable_log.system import SESSION
+from classroom.exercises.replayable_log.system import LATE, SESSION
 from classroom.pictures import ownership_strip, partition_tape
 from classroom.world.history import Event
 from classroom.world.run import Run
@@ -42,7 +42,7 @@ def why_hot(run: Run, partition: int, most: int, total: int) -> str:
 
 def why_wrong(run: Run, customer: str, found: int, wanted: int) -> str:
     seen = f"{customer}'s revenue is {found} at the end, and the log says {wanted}."
-    failed = run.of("failed")
+    failed = [event for event in run.of("failed") if event.node != LATE]  # who comes later has another table
     if failed:
         return f"{seen} {failed[-1].node} got an error, tried again, and got it again: {failed[-1]['error']}"
     which = _record_of(run, customer, found - wanted)
@@ -67,8 +67,8 @@ def why_mails(run: Run, order: int, sent: int) -> str:
 
 
 def why_late_differs(run: Run, found: Mapping[str, int], wanted: Mapping[str, int]) -> str:
-    read = run.of("consumed", node="late")
-    failed = run.of("failed", node="late")
+    read = run.of("consumed", node=LATE)
+    failed = run.of("failed", node=LATE)
     because = f" The last error: {failed[-1]['error']}" if failed else ""
     return (
         f"A late joiner read {len(read)} records from the first one on, with record.replay True and one "
@@ -88,8 +88,9 @@ def why_replay_mails(count: int, mail: Mapping[str, Any]) -> str:
 
 def story(run: Run, violation: Violation) -> list[str]:
     """What befell the partitions that it is about, a sentence a line."""
-    about = _partitions(run, violation)
-    chosen = [event for event in run.history if event.kind in TOLD and _is_told(event, about)]
+    about, live = _partitions(run, violation), violation.promise in ("once", "zombie")
+    told = [event for event in run.history if event.kind in TOLD and not (live and event.node == LATE)]
+    chosen = [event for event in told if _is_told(event, about)]
     trouble = next((i for i, event in enumerate(chosen) if event.kind in ("crash", "pause", "failed")), None)
     if trouble is None:
         chosen = chosen[:LINES]
@@ -167,7 +168,7 @@ def _record_of(run: Run, customer: str, difference: int) -> str:
 
 def _what_a_death_left(run: Run, *, lost: bool) -> str:
     crash = run.of("crash")[0]
-    later = [e for e in run.of("resumed") if e.at > crash.at and e.node != "late"]
+    later = [e for e in run.of("resumed") if e.at > crash.at and e.node != LATE]
     went_on = f" {later[0].node} then went on at offset {later[0]['offset']}." if later else ""
     moral = (
         "The place was moved before the work was done."

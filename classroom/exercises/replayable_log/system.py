@@ -27,6 +27,7 @@ CONSUMERS = ("consumer-1", "consumer-2")
 SESSION = 25.0  # seconds of silence after which a consumer is given up; a pause is longer
 WAIT = 15.0  # seconds that a poll waits for a record: few polls, and so quick runs
 BATCH = 4  # records that are written, and read, at once
+LATE = "late"  # who makes the table anew
 LIVE, REBUILT = "revenue", "rebuilt"  # databases
 TABLES = (
     "CREATE TABLE IF NOT EXISTS revenue (customer TEXT PRIMARY KEY, cents INTEGER)",
@@ -172,7 +173,7 @@ def scenario(
             await topic.append_many([(_key(world, memory, event), event) for event in batch])
             await world.run_for(every)
         await world.run_for(lasts)
-        await rebuild(world.node("late"), memory, partitions)
+        await rebuild(world.node(LATE), memory, partitions)
 
     return day
 
@@ -198,14 +199,14 @@ def event_of(number: int, happened: Happened) -> Event:
 
 
 def _key(world: World, memory: Memory, event: Event) -> str | None:
-    """The key that key_of gives, as the log takes it: a string, bytes of UTF-8, or None."""
+    """The key that key_of gives, as the log takes it: a string, bytes as text, or None."""
     try:
         key = memory.fresh()["key_of"](dict(event))
     except NotImplementedError as error:
         world.record("unfinished", answer="key_of", text=str(error))
         raise
     if isinstance(key, bytes):
-        return key.decode()
+        return key.decode(errors="backslashreplace")
     if key is not None and not isinstance(key, str):
         raise TypeError(f"key_of gives bytes or a string; it gave {key!r}, a {type(key).__name__}")
     return key
