@@ -1,4 +1,4 @@
-"""A wire that can be cut: between a client and its broker, on 127.0.0.1.
+"""A wire that can be cut: between a client and its broker, on 127.0.0.1; by TLS for the client, if asked.
 
 Idea      What a connection's loss does can only be seen by losing one. cut() ends all that run
           through here, without a word of goodbye; new ones go through, unless it is closed. swallow()
@@ -8,21 +8,23 @@ Idea      What a connection's loss does can only be seen by losing one. cut() en
 from __future__ import annotations
 
 import asyncio
+import ssl
 from types import TracebackType
 from typing import Self
 
 
 class Wire:
-    """`async with Wire(port) as wire`: wire.port leads to `port`."""
+    """`async with Wire(port) as wire`: wire.port leads to `port`. tls: what the client shall see."""
 
-    def __init__(self, to: int) -> None:
+    def __init__(self, to: int, *, tls: ssl.SSLContext | None = None) -> None:
         self._to = to
+        self._tls = tls
         self._ends: list[asyncio.StreamWriter] = []
         self._pumps: list[asyncio.Task[None]] = []
         self._swallows = False
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
         self.port: int = self._server.sockets[0].getsockname()[1]
         return self
 
