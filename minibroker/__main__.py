@@ -22,6 +22,8 @@ from minibroker.broker import Broker
 from minibroker.errors import BrokerError
 from minibroker.http import BrokerApp
 
+TO_PRACTISE = "test/nosubscribe"  # a topic at which a client can practise to be refused
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status 0: served and stopped, or looked; 1: it could not; 2: wrong usage."""
@@ -45,10 +47,10 @@ async def serve(arguments: list[str]) -> int:
     parser.add_argument(
         "--refuse-subscribe",
         action="append",
-        default=[],
         metavar="FILTER",
         help="answer 0x80, failure, to whoever subscribes to just this MQTT filter (a wider one still "
-        "gets its messages: this tries clients, it protects nothing); may be given again",
+        "gets its messages: this tries clients, it protects nothing); may be given again. Without it: "
+        f"{TO_PRACTISE}, the topic at which Eclipse Paho's interoperability tests try it; '' for none",
     )
     parser.add_argument("--host", default="127.0.0.1", help="listen on this address (default 127.0.0.1)")
     options = parser.parse_args(arguments)
@@ -64,7 +66,7 @@ async def serve(arguments: list[str]) -> int:
             port = await up.enter_async_context(_http(broker, options.host, options.http))
             print(f"minibroker: http://{options.host}:{port}/queues", flush=True)
         if options.mqtt is not None:
-            refused = frozenset(options.refuse_subscribe)
+            refused = frozenset(options.refuse_subscribe or [TO_PRACTISE])
             mqtt = broker.listen_mqtt(
                 host=options.host,
                 port=options.mqtt,

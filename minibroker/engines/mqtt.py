@@ -82,11 +82,13 @@ class Mqtt(Engine):
     async def _subscribed(self, filter: str) -> AsyncIterator[AsyncIterator[Publication]]:
         async with self._connected() as client:
             try:
-                await client.subscribe(filter, qos=AT_LEAST_ONCE)
+                [granted] = await client.subscribe(filter, qos=AT_LEAST_ONCE)
             except MqttCodeError as error:
                 raise InvalidArgument(f"the broker refuses to subscribe to {filter!r}: {error}") from error
             except MqttError as error:
                 raise BrokerUnreachable(f"the connection ended before {filter!r} was subscribed") from error
+            if not isinstance(granted, int) and granted.is_failure:  # aiomqtt raises nothing for that
+                raise InvalidArgument(f"the broker refuses to subscribe to {filter!r}: {granted}")
             yield _publications(client)
 
     @asynccontextmanager

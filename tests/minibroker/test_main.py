@@ -16,20 +16,20 @@ from typing import Any
 
 import pytest
 
-from minibroker import Broker
+from minibroker import Broker, InvalidArgument, connect
 from minibroker.__main__ import main
 from tests.repository import ROOT
 
 
 @contextmanager
-def serving(*options: object) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A broker in a process of its own; its address."""
-    command = [sys.executable, "-m", "minibroker", "--http", "0", *map(str, options)]
+def serving(*options: object, by: str = "http") -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A broker in a process of its own, by "http" or "mqtt"; its address."""
+    command = [sys.executable, "-m", "minibroker", f"--{by}", "0", *map(str, options)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         said = ""
-        while not (found := re.search(r"http://127\.0\.0\.1:\d+", said)):
+        while not (found := re.search(rf"{by}://127\.0\.0\.1:\d+", said)):
             line = process.stdout.readline()
             assert line, f"it ended without an address; it said {said!r}"
             said += line
@@ -58,6 +58,26 @@ def test_it_serves_over_http_stops_when_asked_to_and_knows_everything_again(tmp_
         answer = post(f"{address}/queues/charges/receive", {})
 
     assert [lease["message"]["body"] for lease in answer["leases"]] == [{"order": 7}]
+
+
+@pytest.mark.parametrize(
+    ("options", "refused", "granted"),
+    [
+        ((), "test/nosubscribe", "test/subscribe"),
+        (("--refuse-subscribe", "a", "--refuse-subscribe", "b"), "b", "test/nosubscribe"),
+        (("--refuse-subscribe", ""), None, "test/nosubscribe"),
+    ],
+)
+def test_at_one_topic_a_client_of_mqtt_can_practise_to_be_refused(options, refused, granted):
+    async def subscribed(address: str) -> None:
+        async with connect(address) as client, client.subscribe(granted):
+            if refused is not None:
+                with pytest.raises(InvalidArgument, match=f"refuses to subscribe to '{refused}'"):
+                    async with client.subscribe(refused):
+                        pass
+
+    with serving(*options, by="mqtt") as (address, _):
+        asyncio.run(subscribed(address))
 
 
 def test_a_second_one_on_the_same_path_says_so_and_ends(tmp_path, capsys):
