@@ -4,7 +4,7 @@ For notebooks and tests alone; services import nothing from here.
 """
 
 from classroom.adversary import sweep
-from classroom.check import PromiseBroken, Unfinished, check, replay
+from classroom.check import PromiseBroken, Unfinished, check, replay, stretch
 from classroom.world.faults import (
     Crash,
     Delay,
@@ -37,5 +37,6 @@ __all__ = [
     "live",
     "replay",
     "simulate",
+    "stretch",
     "sweep",
 ]

@@ -14,6 +14,7 @@ import inspect
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from classroom import exercises
@@ -191,6 +192,23 @@ def check(number: str, *answers: Callable[..., Any], seed: int = 0) -> None:
         raise PromiseBroken(f"{verdict.summary()}; the first: {verdict.broken[0][0].sentence}")
 
 
+def stretch(number: str, *answers: Callable[..., Any], seed: int = 0) -> None:
+    """Attack the answers by what is asked beyond an exercise, and say what was found. Nobody is graded by it.
+
+    As check(), but it raises only TypeError, and LookupError where nothing is asked beyond.
+    """
+    exercise = exercises.load(number)
+    if exercise.stretch is None:
+        raise LookupError(f"nothing is asked beyond exercise {number}: check({number!r}, ...) is all")
+    given = named(exercise, answers)
+    progress = _Progress(exercise.stretch)
+    try:
+        verdict = judge(exercise.stretch, given, seed=seed, progress=progress.tell)
+    finally:
+        progress.end()
+    _show(verdict)
+
+
 def judge(
     exercise: Exercise,
     answers: Answers,
@@ -209,7 +227,7 @@ def judge(
         return bool(unfinished)
 
     found: dict[str, Counterexample] = {}
-    runs, swept, kept, tried = 0, [], [], []
+    runs, swept, tried = 0, [], []
     for stage in exercise.stages or ("",):
         tried.append(stage)
         findings: Findings = find_attacks(
@@ -219,9 +237,10 @@ def judge(
         found = findings.broken | found
         runs += findings.runs
         swept += findings.swept
-        if unfinished or any(p.name in found for p in exercise.promises if p.stage == stage):
+        if unfinished or any(p.name in found for p in exercise.promises if p.stage in tried):
             break
-        kept.append(stage)
+    lost = {p.stage for p in exercise.promises if p.name in found} | {tried[-1] for _ in unfinished}
+    kept = takewhile(lambda stage: stage not in lost, tried if exercise.stages else ())
     broken = tuple((promise, found[promise.name]) for promise in exercise.promises if promise.name in found)
     status = "unfinished" if unfinished else "failed" if broken else "passed"
     return Verdict(
@@ -231,7 +250,7 @@ def judge(
         () if unfinished else broken,
         tuple(unfinished.items()),
         tuple(swept),
-        tuple(kept) if exercise.stages else (),
+        tuple(kept),
         tuple(tried),
     )
 
@@ -241,7 +260,8 @@ def replay(
 ) -> Run:
     """Make one run of an attack again, to look at it: .sequence(), .table(), .timeline(), .replay()."""
     exercise = exercises.load(number)
-    by_name: dict[str, Attack] = {each.name: each for each in exercise.attacks(named(exercise, answers))}
+    given, parts = named(exercise, answers), (exercise, exercise.stretch)
+    by_name: dict[str, Attack] = {each.name: each for part in parts if part for each in part.attacks(given)}
     if attack not in by_name:
         raise LookupError(f"no attack {attack!r} in exercise {number}; there are: {', '.join(by_name)}")
     return by_name[attack].run(*faults, seed=seed)

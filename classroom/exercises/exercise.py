@@ -1,5 +1,7 @@
 """What an exercise is: promises, the attacks on them, and hints."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +39,7 @@ class Exercise:
     story:   of that run, a sentence a line; None tells it from the history.
     stages:  in their order, such as "A", "B": each is attacked when those before it are kept, and earns
              something by itself. Promises and attacks say to which they belong; (): it is in one piece.
+    stretch: what may be tried beyond it, with the same answers; nobody is graded by that.
     """
 
     number: str
@@ -50,3 +53,4 @@ class Exercise:
     picture: Callable[[Run], Any] | None = None
     story: Callable[[Run, Violation], list[str]] | None = None
     stages: tuple[str, ...] = ()
+    stretch: Exercise | None = None

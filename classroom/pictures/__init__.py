@@ -16,6 +16,7 @@ from classroom.pictures.partition_tape import partition_tape
 from classroom.pictures.phase_map import phase_map
 from classroom.pictures.picture import Picture
 from classroom.pictures.remedies import remedies
+from classroom.pictures.saga_board import Mark, saga_board
 from classroom.pictures.sequence import sequence
 from classroom.pictures.staleness_band import staleness_band
 from classroom.pictures.states import states
@@ -29,6 +30,7 @@ from classroom.pictures.wasted_work import wasted_work
 from classroom.pictures.waterfall import waterfall
 
 __all__ = [
+    "Mark",
     "Picture",
     "Table",
     "availability_curve",
@@ -46,6 +48,7 @@ __all__ = [
     "partition_tape",
     "phase_map",
     "remedies",
+    "saga_board",
     "sequence",
     "staleness_band",
     "states",

@@ -117,6 +117,22 @@ def test_a_promise_of_a_later_stage_that_an_earlier_attack_breaks_is_told_and_co
     assert found.broken[0][1].attack == "stage A"
 
 
+def test_a_promise_of_an_earlier_stage_that_a_later_attack_breaks_costs_that_earlier_stage() -> None:
+    def strict(answers: Any) -> tuple[Attack, ...]:
+        first, second, third = attacks(answers)
+        return first, Attack(second.name, second.scenario, (does("walks"),), stage="B"), third
+
+    async def live(world: Any) -> None:
+        if not lived:
+            world.record("walks")
+        lived.append(None)
+
+    lived: list[None] = []
+    found = judge(replace(DUCKS, attacks=strict), {"live": live})
+
+    assert (found.stages, found.runs, states(found)) == ((), 2, ["broken", "kept", "waiting"])
+
+
 def test_an_exercise_in_one_piece_has_no_stages() -> None:
     def one_by_one(answers: Any) -> tuple[Attack, ...]:
         return tuple(replace(attack, stage="") for attack in attacks(answers))
