@@ -5,6 +5,7 @@ steps             what a saga consists of: compensatable steps, a pivot, retriab
 progress          how far it has come, and what comes next: functions of the log
 saga_log          each move is written here first
 commands          what goes to a service, and what its answer means
+asking            ... once more, and once more, until there is one
 coordinator       makes the moves, and after a crash goes on from the log
 __main__          `python -m services.saga LOG` tells what a log on disk says
 participant       the service's side: keys, and tombstones for what is undone before it was done
@@ -17,6 +18,7 @@ two_phase_commit       all or nobody, with locks, and what they cost when the co
 two_phase_participant  ... who is locked meanwhile
 """
 
+from services.saga.asking import Waiting
 from services.saga.commands import KEY, Refused, Send, Tombstone, Unknown, over_http
 from services.saga.coordinator import Coordinator, OtherSteps, TooLate
 from services.saga.participant import Commands
@@ -65,6 +67,7 @@ __all__ = [
     "Tombstone",
     "TooLate",
     "Unknown",
+    "Waiting",
     "fold",
     "key",
     "over_http",

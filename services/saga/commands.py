@@ -4,11 +4,12 @@ Idea      There are three answers. Done. Refused: the service did nothing and wi
           under this key. Unknown: no answer, half of one, or "not now"; it may have been done, may still be
           done later, and to ask again under the same key is right.
           What is not clearly a refusal is unknown: who takes a timeout for "no" loses money.
-HTTP      2xx is done. 4xx is refused, but for 408, 423, 425 and 429, which say "not now". All else, 5xx
-          above all, is unknown.
+HTTP      2xx is done. 402, 409, 410 and 422 are refused: so a service answers that has looked at the command.
+          All else is unknown: 5xx, "not now" (423, 429), but also 404 or 401, which may come from a proxy, or
+          from a release that is not up yet, and say nothing of a try before.
 Not here  How often it is asked (coordinator.py), what the service does with the key (participant.py).
-Source    RFC 9110, sections 15.5 and 15.6; RFC 4918 (423 Locked); RFC 6585 (429); the IETF draft "The
-          Idempotency-Key HTTP Header Field". Definite and indefinite errors: K. Kingsbury's Maelstrom.
+Source    RFC 9110, sections 15.5 and 15.6; RFC 4918 (423 Locked); RFC 6585 (429). Definite and indefinite
+          errors: K. Kingsbury's Maelstrom.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, TypeAlias
 import httpx
 
 KEY = "Idempotency-Key"  # the header that carries it
-NOT_NOW = (408, 423, 425, 429)
+REFUSALS = (402, 409, 410, 422)  # payment required, conflict, gone, unprocessable
 
 
 class Refused(Exception):
@@ -49,7 +50,7 @@ def over_http(http: httpx.AsyncClient) -> Send:
         if response.is_success:
             return
         why = f"{response.status_code} {_detail(response)}".rstrip()
-        if response.is_client_error and response.status_code not in NOT_NOW:
+        if response.status_code in REFUSALS:
             raise Refused(why)
         raise Unknown(why)
 

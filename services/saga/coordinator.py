@@ -10,7 +10,8 @@ Cancel    is one record in the log, before the pivot's command or not at all. So
           cannot both have their way: the log says who was first.
 Isolation There is none: others see a step's effect before the saga has ended. The services say so
           themselves (a hold that is pending: services/shop/holds.py), which is called a semantic lock.
-Not here  Two coordinators of one log: each saga is driven by the process whose database it is in.
+Not here  Two coordinators of one log: each saga is driven by the process whose database it is in. How many
+          commands go out at once: `send` may go through a bulkhead (services/resilience/bulkhead.py).
 Source    H. Garcia-Molina and K. Salem, "Sagas", 1987; C. Richardson, "Microservices Patterns", chapter 4.
 """
 
@@ -21,11 +22,12 @@ from typing import Any
 
 from services.node import Node
 from services.resilience.backoff import Backoff, full_jitter
-from services.saga.commands import Refused, Send, Unknown, over_http
+from services.saga.asking import Answer, Asker, Waiting
+from services.saga.commands import Send, over_http
 from services.saga.progress import Move, Progress
 from services.saga.saga_log import Overtaken, SagaLog
 from services.saga.states import Event, SagaState
-from services.saga.steps import Kind, Saga, Step, key
+from services.saga.steps import Kind, Saga, Step
 
 GOING_BACK = (SagaState.COMPENSATING, SagaState.COMPENSATED)
 
@@ -64,23 +66,26 @@ class Coordinator:
         self.log = log or SagaLog(node.database(), clock=node.now)
         self._node = node
         self._saga = saga
-        self._send = send or over_http(node.client(timeout=timeout))
+        send = send or over_http(node.client(timeout=timeout))
+        self._asker = Asker(node, send, backoff=backoff, base=base, cap=cap)
         self._attempts = attempts
-        self._backoff = backoff
-        self._base, self._cap = base, cap
-        self._rng = node.rng("saga")
+        self._rest = cap
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     # -- what others may ask --------------------------------------------------------------------------------
 
     async def resume(self) -> list[str]:
-        """Go on with every saga that has begun and not ended; returns their ids."""
+        """Go on with every saga of this making that has begun and not ended; returns their ids.
+
+        Those of other makings are for other coordinators, which may share the log.
+        """
         await self.log.create()
-        there = await self.log.unfinished()
-        for saga in there:
-            self._node.record("saga_resumed", saga=saga)
+        mine = await self.log.unfinished(self._saga.name)
+        for saga in await self.log.unfinished():
+            self._node.record("saga_resumed" if saga in mine else "saga_left_to_others", saga=saga)
+        for saga in mine:
             self._drive(saga)
-        return there
+        return mine
 
     async def begin(self, saga: str, data: Any) -> Progress:
         """Begin the saga of this id, and go on with it in the background. Returns when that is in the log.
@@ -95,10 +100,11 @@ class Coordinator:
     async def cancel(self, saga: str, reason: str = "") -> Progress:
         """Call it off: what was done is undone. Returns when that is in the log; twice is no harm.
 
-        Raises TooLate once the pivot's command may be out, NoSuchSaga.
+        Raises TooLate once the pivot's command may be out, NoSuchSaga, OtherSteps.
         """
         while True:
             progress = await self.log.progress(saga)
+            self._fits(progress)
             if progress.state in GOING_BACK:
                 return progress
             if progress.state is not SagaState.RUNNING:
@@ -111,8 +117,12 @@ class Coordinator:
             return progress
 
     async def finish(self, saga: str) -> Progress:
-        """Go on with a saga, and wait until it has ended, however long that takes. Raises NoSuchSaga."""
+        """Go on with a saga, and wait until it has ended, however long that takes.
+
+        Raises NoSuchSaga, OtherSteps.
+        """
         progress = await self.log.progress(saga)
+        self._fits(progress)
         while not progress.ended:
             await asyncio.wait({self._drive(saga)})
             progress = await self.log.progress(saga)
@@ -121,6 +131,10 @@ class Coordinator:
     async def progress(self, saga: str) -> Progress:
         """How far a saga has come. Raises NoSuchSaga."""
         return await self.log.progress(saga)
+
+    def snapshot(self) -> tuple[Waiting, ...]:
+        """The sagas whose last try failed, oldest trouble first. What waits for long needs a person."""
+        return self._asker.waiting()
 
     async def stop(self) -> None:
         """Leave every saga where it is, until resume(). (A crash does the same.)"""
@@ -149,8 +163,9 @@ class Coordinator:
             except Overtaken:
                 continue  # a customer cancelled while an answer was awaited: the log says what to do now
             except Exception as error:  # a full disk, steps that were renamed: the other sagas go on
-                self._node.record("saga_halted", saga=saga, error=f"{type(error).__name__}: {error}")
-                await asyncio.sleep(self._cap)
+                told = f"{type(error).__name__}: {error}"
+                self._node.record("saga_halted", saga=saga, error=told)
+                await asyncio.sleep(self._rest)
 
     def _fits(self, progress: Progress) -> None:
         mine = {step.name: step.kind for step in self._saga.steps}
@@ -176,65 +191,39 @@ class Coordinator:
         step = self._saga.step(move.step)
         if move.event is Event.UNDO:
             event, detail = await self._undo(progress, step)
-        elif step.kind is Kind.RETRIABLE:
-            event, detail = await self._insist(progress, step)
         else:
-            event, detail = await self._try(progress, step, move)
+            event, detail = await self._do(progress, step, move)
         return await self._write(progress, event, step.name, detail=detail)
 
-    async def _try(self, progress: Progress, step: Step, move: Move) -> tuple[Event, str | None]:
-        """Ask for a step that may be refused; the pivot without end: in doubt there is no way on or back."""
-        pivot = step.kind is Kind.PIVOT
-        attempt, wait = 1, None
-        while True:
-            try:
-                await self._send(step.do, key(progress.saga, step.name), progress.data)
-                return (Event.COMMIT if pivot else Event.DONE), None
-            except Refused as error:
-                # It says nothing of an earlier try, unless the service remembers its keys; so what can be
-                # undone is in doubt all the same. (Of a pivot's service we must believe it.)
-                sure = pivot or (attempt == 1 and not move.again)
-                return (Event.REFUSE if sure else Event.GIVE_UP), str(error)
-            except Unknown as error:
-                if attempt == self._attempts and not pivot:
-                    return Event.GIVE_UP, str(error)
-                wait = await self._rest(progress, step.name, step.do, attempt, wait, error)
+    async def _do(self, progress: Progress, step: Step, move: Move) -> tuple[Event, str | None]:
+        """Ask for a step; the pivot without end: while it is in doubt there is no way on, and none back."""
+        compensatable, pivot = step.kind is Kind.COMPENSATABLE, step.kind is Kind.PIVOT
+
+        async def still_wanted() -> None:
             if (await self.log.progress(progress.saga)).position != progress.position:
                 raise Overtaken(f"saga {progress.saga} was cancelled: another try would be more to undo")
-            attempt += 1
 
-    async def _insist(self, progress: Progress, step: Step) -> tuple[Event, None]:
-        """Ask for a retriable step until it is done."""
-        await self._until_done(progress, step, step.do)
-        return Event.DONE, None
+        asked = await self._asker.ask(
+            progress.saga,
+            step.name,
+            step.do,
+            progress.data,
+            attempts=self._attempts if compensatable else None,
+            may_refuse=compensatable or pivot,
+            before_retry=still_wanted,
+        )
+        if asked.answer is Answer.DONE:
+            return (Event.COMMIT if pivot else Event.DONE), None
+        # A refusal says nothing of an earlier try, unless the service remembers its keys. So what can be
+        # undone is in doubt all the same. Of the pivot's service we must believe it.
+        sure = asked.answer is Answer.REFUSED and (pivot or (asked.tries == 1 and not move.again))
+        return (Event.REFUSE if sure else Event.GIVE_UP), asked.why
 
     async def _undo(self, progress: Progress, step: Step) -> tuple[Event, None]:
-        """Ask for a compensation until it is done."""
+        """Ask for a compensation until it is done: there is no other way out."""
         assert step.undo is not None, f"{step.name} is {step.kind}"
-        await self._until_done(progress, step, step.undo)
+        await self._asker.ask(progress.saga, step.name, step.undo, progress.data)
         return Event.UNDONE, None
-
-    async def _until_done(self, progress: Progress, step: Step, to: str) -> None:
-        """There is no other way out, so not even a refusal ends it: somebody must mend the service."""
-        attempt, wait = 1, None
-        while True:
-            try:
-                return await self._send(to, key(progress.saga, step.name), progress.data)
-            except (Refused, Unknown) as error:
-                wait = await self._rest(progress, step.name, to, attempt, wait, error)
-            attempt += 1
-
-    async def _rest(
-        self, progress: Progress, step: str, to: str, attempt: int, previous: float | None, error: Exception
-    ) -> float:
-        """Wait before the next try. Returns how long that was, in seconds."""
-        wait = self._backoff(attempt, base=self._base, cap=self._cap, rng=self._rng, previous=previous)
-        told = f"{type(error).__name__}: {error}"
-        self._node.record(
-            "saga_retry", saga=progress.saga, step=step, to=to, attempt=attempt, wait=wait, error=told
-        )
-        await asyncio.sleep(wait)
-        return wait
 
     async def _write(
         self, progress: Progress, event: Event, step: str | None = None, *, detail: Any = None

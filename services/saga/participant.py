@@ -37,29 +37,26 @@ class Commands:
         """Run `effect` in one transaction with its key, unless it has been done. Returns whether it ran.
 
         request: a JSON value; a key that comes back with another one is KeyReused.
-        effect:  writes to this database alone. It raises Refused, before it has written anything, for "no,
-                 and never under this key", which is remembered; whatever else it raises is not: then
-                 nothing has happened.
+        effect:  writes to this database alone. It raises Refused for "no, and never under this key", which
+                 is remembered; what else it raises is not. Either way nothing that it wrote stays.
         Raises Refused, too, where the key was refused before, Tombstone where it was undone, KeyReused.
         """
-        refused: Refused | None = None
-        async with self._db.transaction():
-            state, reason = await self._look(key, request)
-            after = COMMAND_TRANSITIONS[state, CommandEvent.DO]
-            if state is not CommandState.UNKNOWN:
-                if after is CommandState.UNDONE:
-                    raise Tombstone(f"{key} has been undone: its command comes too late")
-                if after is CommandState.REFUSED:
-                    raise Refused(reason)
-                return False
-            try:
-                await effect()
-            except Refused as error:
-                refused, after = error, COMMAND_TRANSITIONS[state, CommandEvent.REFUSE]
-            await self._write(key, after, request, str(refused) if refused else None)
-        if refused is not None:
+        try:
+            async with self._db.transaction():
+                new = await self._is_new(key, request)
+                if new:
+                    await effect()
+                    await self._write(key, CommandEvent.DO, request)
+            return new
+        except Refused as error:
+            refused = error
+        async with self._db.transaction():  # what the effect wrote is gone; now write the refusal itself
+            new = await self._is_new(key, request)
+            if new:
+                await self._write(key, CommandEvent.REFUSE, request, str(refused))
+        if new:
             raise refused
-        return True
+        return False  # done by a duplicate in between
 
     async def undo(self, key: str, request: object, effect: Effect) -> CommandState:
         """Run `effect`, which undoes what was done under `key`, unless there is nothing to undo.
@@ -68,17 +65,25 @@ class Commands:
         """
         async with self._db.transaction():
             before, _ = await self._look(key, request)
-            after = COMMAND_TRANSITIONS[before, CommandEvent.UNDO]
             if before is CommandState.DONE:
                 await effect()
-            if after is not before:
-                await self._write(key, after, request, None)
+            if COMMAND_TRANSITIONS[before, CommandEvent.UNDO] is not before:
+                await self._write(key, CommandEvent.UNDO, request)
         return before
 
     async def state(self, key: str) -> CommandState:
         """What is remembered of a key."""
         rows = await self._db.execute("SELECT state FROM commands WHERE key = ?", (key,))
         return CommandState(rows[0]["state"]) if rows else CommandState.UNKNOWN
+
+    async def _is_new(self, key: str, request: object) -> bool:
+        """Was it never seen? False: it is done. Raises what do() raises for what never will be."""
+        state, reason = await self._look(key, request)
+        if state is CommandState.UNDONE:
+            raise Tombstone(f"{key} has been undone: its command comes too late")
+        if state is CommandState.REFUSED:
+            raise Refused(reason)
+        return state is CommandState.UNKNOWN
 
     async def _look(self, key: str, request: object) -> tuple[CommandState, str | None]:
         rows = await self._db.execute("SELECT * FROM commands WHERE key = ?", (key,))
@@ -89,7 +94,7 @@ class Commands:
             raise KeyReused(f"key {key!r} belongs to another request: make a new key for a new thing")
         return CommandState(row["state"]), row["reason"]
 
-    async def _write(self, key: str, state: CommandState, request: object, reason: str | None) -> None:
-        await self._db.execute(
-            "INSERT OR REPLACE INTO commands VALUES (?, ?, ?, ?)", (key, state, fingerprint(request), reason)
-        )
+    async def _write(self, key: str, event: CommandEvent, request: object, reason: str | None = None) -> None:
+        state = COMMAND_TRANSITIONS[await self.state(key), event]
+        row = key, state, fingerprint(request), reason
+        await self._db.execute("INSERT OR REPLACE INTO commands VALUES (?, ?, ?, ?)", row)

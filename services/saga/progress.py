@@ -151,5 +151,5 @@ def fold(saga: str, records: Iterable[Record]) -> Progress:
 
 def _reason(record: Record) -> str:
     about = f"{record.step}: " if record.step else ""
-    why = {Event.REFUSE: "refused", Event.GIVE_UP: "no answer", Event.CANCEL: "cancelled"}[record.event]
+    why = {Event.REFUSE: "refused", Event.GIVE_UP: "in doubt", Event.CANCEL: "cancelled"}[record.event]
     return f"{about}{why}" + (f", {record.detail}" if record.detail else "")

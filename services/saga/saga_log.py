@@ -12,6 +12,7 @@ Source    J. Gray and A. Reuter, "Transaction Processing", 1993, on write-ahead 
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -26,6 +27,7 @@ SCHEMA = (
         event TEXT NOT NULL, step TEXT, detail TEXT)""",
     "CREATE INDEX IF NOT EXISTS saga_log_of_one ON saga_log (saga, position)",
 )
+ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")  # it goes into a header, as part of the key
 COLUMNS = ("position", "saga", "at", "event", "step", "detail")
 
 
@@ -59,8 +61,8 @@ class SagaLog:
 
         The same again is no harm: the progress of the saga that is there. Raises SagaExists.
         """
-        if not saga or "/" in saga:
-            raise ValueError(f"a saga's id is a word without '/'; got {saga!r}")
+        if not ID.fullmatch(saga):
+            raise ValueError(f"a saga's id has 1 to 100 letters, digits, '-', '_', '.' and ':'; got {saga!r}")
         detail = {"saga": making.name, "steps": making.description(), "data": data}
         async with self._db.transaction():
             there = await self._progress(saga)
@@ -104,14 +106,14 @@ class SagaLog:
         )
         return [record_of(row) for row in rows]
 
-    async def unfinished(self) -> list[str]:
-        """The sagas that have begun and not ended, oldest first."""
+    async def unfinished(self, making: str | None = None) -> list[str]:
+        """The sagas that have begun and not ended, oldest first; of one making, or of all."""
         rows = await self._db.execute(
-            "SELECT saga FROM saga_log AS this WHERE event = ? AND NOT EXISTS "
+            "SELECT saga, detail FROM saga_log AS this WHERE event = ? AND NOT EXISTS "
             "(SELECT 1 FROM saga_log WHERE saga = this.saga AND event = ?) ORDER BY position",
             (Event.BEGIN, Event.END),
         )
-        return [row["saga"] for row in rows]
+        return [row["saga"] for row in rows if making in (None, json.loads(row["detail"])["saga"])]
 
     async def _progress(self, saga: str) -> Progress:
         return fold(saga, await self.records(saga))

@@ -8,9 +8,12 @@ Not here  Steps at the same time, steps that depend on an answer. What is done w
 Source    C. Richardson, "Microservices Patterns", 2018, chapter 4, "Saga structure".
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")  # it goes into a header, as part of the key
 
 
 class Kind(StrEnum):
@@ -38,8 +41,8 @@ class Step:
     kind: Kind = Kind.COMPENSATABLE
 
     def __post_init__(self) -> None:
-        if not self.name or "/" in self.name:
-            raise BadSaga(f"a step's name is a word without '/'; got {self.name!r}")
+        if not NAME.fullmatch(self.name):
+            raise BadSaga(f"a step's name has 1 to 100 letters, digits, '-', '_' and '.'; got {self.name!r}")
         if self.kind is Kind.COMPENSATABLE and self.undo is None:
             raise BadSaga(
                 f"step {self.name!r} is compensatable, so it needs `undo`; or it is the pivot, or retriable"

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from classroom import Crash, Delay, Drop, Duplicate, ErrorRate, simulate
+from classroom import Crash, Delay, Drop, Duplicate, ErrorRate, Pause, simulate
 from classroom.adversary import effects_that_matter
 from classroom.world.faults import Fault
 from classroom.world.run import Run
@@ -73,23 +73,38 @@ TROUBLES: dict[str, tuple[Fault, ...]] = {
     "services are out of order": (ErrorRate("orders", "*", rate=0.4, lasts=LASTS),),
     "compensations fail twice": (),
     "the card network is out of order": (
-        ErrorRate("payments", "card", rate=0.3, lasts=LASTS),
-        Drop("payments", "card", part="reply", rate=0.3, lasts=LASTS),
+        ErrorRate("payments", "card", rate=0.2, lasts=LASTS),
+        Drop("payments", "card", part="reply", rate=0.2, lasts=LASTS),
+        Delay("payments", "card", by=2.5, rate=0.3, lasts=LASTS),
+        Duplicate("payments", "card", rate=0.3, lasts=LASTS),
+    ),
+    "the coordinator stands still again and again": tuple(
+        Pause("orders", at=round(0.004 + 2.7 * n, 3), lasts=2.0) for n in range(4)
     ),
 }
 
 
-def ordering(kind: str, trouble: str, *, cancel_at: float | None = None, rival: bool = False) -> Scenario:
-    """An order of this kind is placed, and perhaps cancelled `cancel_at` seconds later, and has a rival."""
+def ordering(
+    kind: str,
+    trouble: str,
+    *,
+    cancel_at: float | None = None,
+    rival: bool = False,
+    desk: Callable[[Node], Any] | None = None,
+) -> Scenario:
+    """An order of this kind is placed, and perhaps cancelled `cancel_at` seconds later, and has a rival.
+
+    desk: who takes the orders, in place of the shop's order_desk.
+    """
     fails_twice = trouble == "compensations fail twice"
     with_card = trouble in ("none", "the card network is out of order")
 
-    def desk(node: Node) -> Any:
+    def usual_desk(node: Node) -> Any:
         return order_desk(node, send=failing_twice(node) if fails_twice else None)
 
     async def scenario(world: World) -> dict[str, int]:
         open_participants(world, with_card=with_card)
-        world.start("orders", desk)
+        world.start("orders", desk or usual_desk)
         told: dict[str, int] = {}
 
         async def ada(http: httpx.AsyncClient) -> None:

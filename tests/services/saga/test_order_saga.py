@@ -81,7 +81,7 @@ def test_a_compensation_that_fails_twice_is_tried_a_third_time():
     fails = [ErrorRate("orders", "inventory", nth=n, status=status) for n, status in ((2, 500), (3, 409))]
     run = kept(placing(ORDER_7 | {"amount": 9000}), faults=fails)
 
-    assert [event["attempt"] for event in run.of("saga_retry", step="hold")] == [1, 2]
+    assert [event["tries"] for event in run.of("saga_retry", step="hold")] == [1, 2]
     assert story(run)[-3:] == ["undo hold", "undone hold", "end"]
 
 

@@ -11,13 +11,14 @@ from random import Random
 import pytest
 
 from classroom import simulate
-from tests.services.saga.attacks import ORDERS, TROUBLES, ordering, struck
+from tests.services.saga.attacks import ORDERS, TROUBLES, ordering, struck, sweep_points
 from tests.services.saga.conserved import wrong_with
 
 CANCEL = 0.025  # seconds: within so much of its placing a saga is over, if nothing is in its way
 MORE = ("alone", "cancelled", "with a rival")
 SWEEPS = list(product(ORDERS, TROUBLES, MORE))
-SOAK_SWEEPS = 4  # of each seed: so each of the 108 is swept under seven seeds
+SOAK_SWEEPS = 4  # of each seed: so each of the 120 is swept under six or seven seeds
+PAIRS = 8  # of crashes, of each seed
 
 
 def company(more: str, seed: int) -> dict[str, object]:
@@ -54,3 +55,19 @@ def test_a_crash_at_every_effect_under_every_trouble(seed, record_property):
         total += runs
         assert wrong == []
     record_property("measured", f"seed {seed}: {total} runs, a crash in all but {SOAK_SWEEPS}")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(1, 201))
+def test_two_crashes_at_any_two_effects_under_any_trouble(seed, record_property):
+    chance, wrong = Random(f"{seed}/pairs"), []
+    for _ in range(PAIRS):
+        kind, trouble, more = chance.choice(SWEEPS)
+        scenario, troubles = ordering(kind, trouble, **company(more, seed)), TROUBLES[trouble]
+        calm = simulate(scenario, seed=seed, faults=troubles)
+        pair = tuple(chance.sample(sweep_points(calm), 2))
+        run = simulate(scenario, seed=seed, faults=troubles + pair)
+        wrong += [f"{kind}, {trouble}, {more}, seed {seed}, {pair}: {text}" for text in wrong_with(run)]
+
+    record_property("measured", f"seed {seed}: {2 * PAIRS} runs, two crashes in every other")
+    assert wrong == []
