@@ -4,6 +4,7 @@ from classroom.pictures.availability_curve import availability_curve
 from classroom.pictures.blocked_time import blocked_time
 from classroom.pictures.breaker_strip import breaker_strip
 from classroom.pictures.call_tree import call_tree
+from classroom.pictures.course_map import course_map
 from classroom.pictures.crash_strip import crash_strip
 from classroom.pictures.curves import curves
 from classroom.pictures.dead_letters import dead_letters
@@ -37,6 +38,7 @@ __all__ = [
     "blocked_time",
     "breaker_strip",
     "call_tree",
+    "course_map",
     "crash_strip",
     "curves",
     "dead_letters",
