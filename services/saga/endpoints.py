@@ -9,6 +9,7 @@ Source    RFC 9110, "410 Gone"; RFC 4918, "423 Locked"; the IETF draft "The Idem
           Field".
 """
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -28,10 +29,11 @@ class Locked(Exception):
 def add_command(app: FastAPI, path: str, handle: Handle) -> None:
     """Serve `path`: POST gives handle() the key and the body, and answers what it returns."""
 
-    @app.post(path, response_model=None)  # the bare request: each world makes its apps anew
-    async def command(request: Request) -> Any:
+    async def command(request: Request) -> JSONResponse:
         try:
-            return await handle(key_of(request.headers.get(KEY)), await request.json())
+            return JSONResponse(await handle(key_of(request.headers.get(KEY)), await request.json()))
+        except json.JSONDecodeError as error:
+            return JSONResponse({"detail": f"this body is no JSON: {error}"}, 422)
         except Tombstone as error:
             return JSONResponse({"detail": str(error)}, 410)
         except Refused as error:
@@ -40,3 +42,6 @@ def add_command(app: FastAPI, path: str, handle: Handle) -> None:
             return JSONResponse({"detail": str(error)}, 423)
         except IdempotencyError as error:
             return JSONResponse({"detail": str(error)}, error.status)
+
+    # A plain route: FastAPI would look at its signature each time that a world makes this app anew.
+    app.add_route(path, command, methods=["POST"])

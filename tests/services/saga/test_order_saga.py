@@ -122,6 +122,31 @@ def test_a_customer_who_cancels_after_the_pivot_is_refused():
     assert story(kept(placing(ORDER_7, meanwhile=cancel))) == FORWARD
 
 
+def test_a_command_without_a_key_or_without_an_order_is_refused_with_its_reason():
+    async def scenario(world: World) -> list[tuple[int, str]]:
+        open_shop(world)
+        url, key = "http://payments/payments", {"Idempotency-Key": "order-7/pay"}
+        async with world.client("ada") as ada:
+            answers = [
+                await ada.post(url, json=ORDER_7),
+                await ada.post(url, content=b"{", headers=key),
+                await ada.post(url, json=[], headers=key),
+                await ada.post(url, json=ORDER_7, headers=key),
+                await ada.post(url, json=ORDER_7 | {"amount": 1}, headers=key),
+            ]
+        return [(answer.status_code, answer.json().get("detail", "")[:26]) for answer in answers]
+
+    run = kept(scenario)
+    assert run.result == [
+        (400, "this request needs an Idem"),
+        (422, "this body is no JSON: Expe"),
+        (422, "this is no OrderV1: : Inpu"),
+        (200, ""),
+        (422, "key 'order-7/pay' belongs "),
+    ]
+    assert run.of("error") == []
+
+
 def test_what_is_held_and_not_sold_is_told_apart_from_what_is_sold_out():
     async def scenario(world: World) -> list[tuple[int, Any]]:
         open_shop(world)
