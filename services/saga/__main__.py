@@ -37,13 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--unfinished", action="store_true", help="those alone that have not ended")
     options = parser.parse_args(arguments)
     try:
-        told = stories(read(options.log))
-        if options.saga is not None:
-            if options.saga not in told:
-                raise NoLog(
-                    f"there is no saga {options.saga!r} in it; there are: {', '.join(told) or 'none'}"
-                )
-            told = {options.saga: told[options.saga]}
+        told = stories(read(options.log, options.saga))
+        if options.saga is not None and not told:
+            raise NoLog(f"there is no saga {options.saga!r} in it")
         stories_told = [story(saga, records) for saga, records in told.items()]
         wanted = [lines for lines, ended in stories_told if not (options.unfinished and ended)]
         for lines in wanted:
@@ -58,8 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def read(path: Path) -> list[Record]:
-    """All records of a log on disk. Raises NoLog, with the reason."""
+def read(path: Path, saga: str | None = None) -> list[Record]:
+    """The records of a log on disk, all or those of one saga. Raises NoLog, with the reason."""
     if not path.exists():
         raise NoLog("there is no such file")
     if not path.is_file():
@@ -74,7 +70,8 @@ def read(path: Path) -> list[Record]:
         if not set(COLUMNS) <= set(columns):
             there = ", ".join(name for (name,) in connection.execute("SELECT name FROM sqlite_schema"))
             raise NoLog(f"this database has no saga log in it; its tables: {there or 'none'}")
-        rows = [dict(row) for row in connection.execute("SELECT * FROM saga_log ORDER BY position")]
+        select = "SELECT * FROM saga_log WHERE saga = ?1 OR ?1 IS NULL ORDER BY position"
+        rows = [dict(row) for row in connection.execute(select, (saga,))]
     except sqlite3.OperationalError as error:
         raise NoLog(f"it cannot be read: {error}") from error
     except sqlite3.DatabaseError as error:

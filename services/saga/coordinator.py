@@ -43,6 +43,12 @@ class OtherSteps(Exception):
 class Coordinator:
     """Drives the sagas of one making. Let it resume() when the service starts, before all else.
 
+        coordinator = Coordinator(node, ORDER)
+        await coordinator.resume()
+        await coordinator.begin("order-7", {"order": 7, "item": "lamp", ...})
+
+    What the services must promise stands in services/saga/participant.py.
+
     send:      how a command is sent; by default as HTTP POST, with `timeout` seconds for an answer.
     attempts:  how often a compensatable step is asked for before it is given up. All else: without end.
     backoff, base, cap: how long to wait in between, in seconds; see services/resilience/backoff.py.

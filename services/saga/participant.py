@@ -6,6 +6,9 @@ Idea      The table `commands` remembers under each key what became of it, in th
 Tombstone A compensation may overtake its command: the request was lost for a while, and the caller, who
           could not know, undid what was in doubt. There is nothing to undo then, but the key is marked; the
           command, when it comes, is refused. Without that mark it would be done, and never undone.
+Promise   A coordinator relies on this much of each service, however it is kept: a key that was done or
+          refused stays so, for each copy of its command; a compensation may come twice, or first; after it
+          the command is refused. The pivot's word, done or refused, is its last.
 Not here  To forget keys: keep them for longer than a command may be under way.
 Source    The table of moves: states.py. C. Richardson, "Microservices Patterns", chapter 4; Apache Seata,
           TCC mode, calls the two cases "empty rollback" and "suspension".
