@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from classroom import Crash, Delay, Drop, Duplicate, ErrorRate, Pause, simulate
+from classroom import Crash, Delay, Drop, Duplicate, ErrorRate, Partition, Pause, simulate
 from classroom.adversary import effects_that_matter
 from classroom.world.faults import Fault
 from classroom.world.run import Run
@@ -77,6 +77,10 @@ TROUBLES: dict[str, tuple[Fault, ...]] = {
         Drop("payments", "card", part="reply", rate=0.2, lasts=LASTS),
         Delay("payments", "card", by=2.5, rate=0.3, lasts=LASTS),
         Duplicate("payments", "card", rate=0.3, lasts=LASTS),
+    ),
+    "the network is cut": (
+        Partition("orders", "payments", at=0.003, lasts=6.0),
+        Partition("inventory", "orders", at=0.004, lasts=9.0, one_way=True),
     ),
     "the coordinator stands still again and again": tuple(
         Pause("orders", at=round(0.004 + 2.7 * n, 3), lasts=2.0) for n in range(4)
