@@ -262,6 +262,30 @@ def test_lesson_01_runs_and_its_panels_show_who_waits_and_what_the_queue_costs(
     assert peak < LIMIT
 
 
+# ---------------------------------------------------------------- lesson 05
+
+
+def test_lesson_05_runs_and_its_panel_and_map_show_who_comes_back(
+    lab: Lab, context: Any, record_property: Any
+) -> None:
+    lesson_05 = Notebook(lab, "lessons/05_retry_storm.ipynb", context)
+    record_property("measured", f"lesson 05: {lesson_05.run_all():.1f} s")
+    peak = peak_memory(lesson_05.kernel())
+    record_property("measured", f"lesson 05: its kernel {peak:.0f} MB at most")
+    assert breaches(lesson_05) == []
+    panel = lesson_05.cell("panel").locator(".bop-on")
+    panel.locator(".bop-said").get_by_text("Not back").wait_for()
+    before = pictured(panel)
+    panel.get_by_role("radio", name="budget of 10 %").check()
+    panel.locator(".bop-said").get_by_text(re.compile("^Back")).wait_for()
+    assert pictured(panel) != before
+    country = lesson_05.cell("map").locator(".bop-on")
+    country.locator("[role=gridcell]").first.click()
+    country.locator(".bop-said").get_by_text("after the stall").wait_for()
+    assert lesson_05.errors == []
+    assert peak < LIMIT
+
+
 # ---------------------------------------------------------------- lesson 10
 
 
@@ -281,6 +305,29 @@ def test_lesson_10_runs_and_its_panel_shows_what_a_zombie_does_and_who_refuses_i
     assert panel.locator(".bop-code").nth(2).inner_text() == "board(checks_epoch=True)"
     assert pictured(panel) != before
     assert lesson_10.errors == []
+    assert peak < LIMIT
+
+
+# ---------------------------------------------------------------- lesson 11
+
+
+def test_lesson_11_runs_and_its_panel_shows_what_a_death_counts_twice_and_who_reads_his_own(
+    lab: Lab, context: Any, record_property: Any
+) -> None:
+    lesson_11 = Notebook(lab, "lessons/11_cqrs.ipynb", context)
+    record_property("measured", f"lesson 11: {lesson_11.run_all():.1f} s")
+    peak = peak_memory(lesson_11.kernel())
+    record_property("measured", f"lesson 11: its kernel {peak:.0f} MB at most")
+    assert breaches(lesson_11) == []
+    panel = lesson_11.cell("panel").locator(".bop-on")
+    said = panel.locator(".bop-said")
+    said.get_by_text("that is right").wait_for()
+    before = pictured(panel)
+    panel.get_by_role("radio", name="in the midst of order 7").check()
+    panel.get_by_role("radio", name="after the rows").check()
+    said.get_by_text("that is wrong").wait_for()
+    assert pictured(panel) != before
+    assert lesson_11.errors == []
     assert peak < LIMIT
 
 
