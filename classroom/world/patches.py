@@ -2,7 +2,7 @@
 
 Idea      Each is replaced once and looks at the running loop: on a VirtualLoop it does what the
           simulated world needs; anywhere else (a live server in the same kernel, the notebook
-          itself) it is the function that it was.
+          itself) it is the function that it was. And what FastAPI remembers is forgotten after a run.
 """
 
 import asyncio
@@ -32,6 +32,13 @@ def install() -> None:
         routing._extract_endpoint_context = _no_file_in_a_simulation(context)
     if not hasattr(asyncio.as_completed, "__wrapped__"):
         asyncio.as_completed = asyncio.tasks.as_completed = _in_order_in_a_simulation(asyncio.as_completed)
+
+
+def forget_endpoints() -> None:
+    """FastAPI keeps the last 4,096 endpoints that it has seen: each holds a node, and that a whole run."""
+    for kept in vars(sys.modules.get("fastapi.dependencies.models", object)).values():
+        if hasattr(kept, "cache_clear"):
+            kept.cache_clear()
 
 
 def _not_in_a_simulation(sleep: Callable[[float], None]) -> Callable[[float], None]:

@@ -130,6 +130,7 @@ def _play(
     watchdog.let_go()
     with contextlib.suppress(BrokenOff):
         world.shut_down()
+    patches.forget_endpoints()
     asyncio.set_event_loop(None)
 
 

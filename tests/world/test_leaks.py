@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
 from classroom.world.faults import Crash
 from classroom.world.simulated import simulate
@@ -153,6 +154,30 @@ def test_the_world_of_a_run_is_let_go_though_the_run_is_kept():
     gc.collect()
 
     assert run.history
+    assert worlds[0]() is None
+
+
+def test_fastapi_which_remembers_endpoints_keeps_no_world():
+    worlds: list[weakref.ref[World]] = []
+
+    def service(node: Node) -> FastAPI:
+        api = FastAPI()
+
+        @api.get("/{number}")
+        async def answer(number: int) -> float:
+            return node.now() + number
+
+        return api
+
+    async def scenario(world: World) -> None:
+        worlds.append(weakref.ref(world))
+        world.start("service", service)
+        async with world.client("ada") as ada:
+            assert (await ada.get("http://service/1")).is_success
+
+    kept(scenario)
+    gc.collect()
+
     assert worlds[0]() is None
 
 
