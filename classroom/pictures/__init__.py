@@ -12,6 +12,7 @@ from classroom.pictures.deployments import deployments
 from classroom.pictures.goodput import goodput
 from classroom.pictures.histograms import histograms
 from classroom.pictures.lag import lag
+from classroom.pictures.order_board import order_board
 from classroom.pictures.ownership_strip import ownership_strip
 from classroom.pictures.partition_tape import partition_tape
 from classroom.pictures.phase_map import phase_map
@@ -26,6 +27,7 @@ from classroom.pictures.table import Table, table
 from classroom.pictures.throughput import throughput
 from classroom.pictures.timeline import timeline
 from classroom.pictures.topology import topology
+from classroom.pictures.two_phase_board import two_phase_board
 from classroom.pictures.uptime import uptime
 from classroom.pictures.wasted_work import wasted_work
 from classroom.pictures.waterfall import waterfall
@@ -46,6 +48,7 @@ __all__ = [
     "goodput",
     "histograms",
     "lag",
+    "order_board",
     "ownership_strip",
     "partition_tape",
     "phase_map",
@@ -59,6 +62,7 @@ __all__ = [
     "throughput",
     "timeline",
     "topology",
+    "two_phase_board",
     "uptime",
     "wasted_work",
     "waterfall",
