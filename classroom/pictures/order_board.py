@@ -7,6 +7,7 @@ Not here  How it is drawn (saga_board.py); how a saga is driven (services/saga).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,7 +62,7 @@ def finding(run: Run, order: int = 7, *, coordinator: str = "orders") -> str:
     """How it ended, and why, in a sentence."""
     progress = progress_of(run, order, coordinator=coordinator)
     said = SAID.get(progress.state, f"has not ended: it is {progress.state}")
-    why = f" ({progress.reason})" if progress.reason else ""
+    why = f" ({_plain(progress.reason)})" if progress.reason else ""
     deaths = run.of("crash", node=coordinator)
     died = f"; its coordinator died {times(len(deaths))}" if deaths else ""
     return f"Order {order} {said}{why}{died}"
@@ -83,8 +84,13 @@ def _told(event: Event, order: int, coordinator: str) -> Iterator[Mark]:
         yield Mark(event.at, coordinator, "dies", "dies")
     elif event.kind == "start" and event.node == coordinator and event["incarnation"] > 1:
         yield Mark(event.at, coordinator, "is back, and reads its log", "note")
-    elif event.kind == "saga_retry" and event["saga"] == f"order-{order}" and event["attempt"] == 1:
-        yield Mark(event.at, coordinator, f"asks {event['step']} again: {event['error']}", "note")
+    elif event.kind == "saga_retry" and event["saga"] == f"order-{order}" and event["tries"] == 1:
+        yield Mark(event.at, coordinator, f"asks {event['step']} again: {_plain(event['error'])}", "note")
+
+
+def _plain(error: str) -> str:
+    """An error without what only a programmer asks for: its class, and the request."""
+    return re.sub(r"\b[A-Z]\w+: | \((GET|POST) \S+\)", "", error)
 
 
 def _facts(event: Event) -> dict[str, Any]:

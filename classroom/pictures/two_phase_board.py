@@ -21,7 +21,7 @@ OUTCOMES = {"committed": ("committed", "settled"), "aborted": ("aborted", "over"
 def two_phase_board(run: Run, participants: Sequence[str], *, title: str | None = None) -> Picture:
     """Draw the run's transaction. title: by default how long who was locked."""
     told: set[tuple[str, str]] = set()  # what is said once: a decision, that one is blocked
-    marks = []
+    marks: list[Mark] = []
     for event in run.history:
         once = event.kind in ("decided", "blocked")
         if not once or (event.node, event.kind) not in told:
