@@ -14,13 +14,16 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from classroom.pictures.facts import listed, plural, seconds, times
 from classroom.pictures.palette import look
 from classroom.pictures.picture import Picture
-from classroom.pictures.spans import Span, spans_of
+from classroom.pictures.spans import spans_of
 from classroom.pictures.svg import Box, arrow_head, d, document, path, rect, shape, text, text_box, wrap
+
+if TYPE_CHECKING:
+    from services.tracing.finished import FinishedSpan
 
 WIDTH, TALL, WIDE, ROW, EDGE = 900.0, 34.0, 122.0, 82.0, 22.0
 DASHES = {"call": "", "message": "7 4", "link": "2 3"}
@@ -34,15 +37,15 @@ class Edge:
     target: str
     how: str
     by: str
-    spans: list[Span] = field(default_factory=list)
+    spans: list[FinishedSpan] = field(default_factory=list)
 
     @property
     def words(self) -> str:
-        return f"{self.by} {times(len(self.spans))}, {seconds(median(span.lasts for span in self.spans))}"
+        return f"{self.by} {times(len(self.spans))}, {seconds(median(span.duration for span in self.spans))}"
 
     @property
     def failed(self) -> int:
-        return sum(span.status == "error" for span in self.spans)
+        return sum(span.error is not None for span in self.spans)
 
 
 def topology(source: Any, *, title: str | None = None) -> Picture:
@@ -72,12 +75,15 @@ def topology(source: Any, *, title: str | None = None) -> Picture:
     return Picture(found, drawn, alt, "\n".join(told))
 
 
-def edges_of(spans: Iterable[Span]) -> list[Edge]:
+def edges_of(spans: Iterable[FinishedSpan]) -> list[Edge]:
     """Who calls whom, in the order in which it was first seen."""
     known = {(span.trace_id, span.span_id): span for span in spans}
     found: dict[tuple[str, str, str, str], Edge] = {}
     for span in known.values():
-        above = [("", (span.trace_id, span.parent_id or "")), *(("link", link) for link in span.links)]
+        above = [
+            ("", (span.trace_id, span.parent_id or "")),
+            *(("link", (link.trace_id, link.span_id)) for link in span.links),
+        ]
         for how, key in above:
             cause = known.get(key)
             if cause is None or cause.service == span.service:
@@ -88,7 +94,7 @@ def edges_of(spans: Iterable[Span]) -> list[Edge]:
     return list(found.values())
 
 
-def _carrier(span: Span) -> str:
+def _carrier(span: FinishedSpan) -> str:
     """What brought it, by the semantic conventions' attributes."""
     of = span.attributes
     if where := of.get("messaging.destination.name"):
@@ -202,5 +208,5 @@ def _legend(edges: list[Edge]) -> str:
 
 def _told(edge: Edge) -> str:
     failed = f", {edge.failed} failed" if edge.failed else ""
-    often, lasted = times(len(edge.spans)), seconds(median(span.lasts for span in edge.spans))
+    often, lasted = times(len(edge.spans)), seconds(median(span.duration for span in edge.spans))
     return f"{edge.source} -> {edge.target}: {edge.how} by {edge.by}, {often}, median {lasted}{failed}"

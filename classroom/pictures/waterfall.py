@@ -10,13 +10,13 @@ Source    B. Sigelman et al., "Dapper, a Large-Scale Distributed Systems Tracing
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from classroom.pictures.axes import steps
 from classroom.pictures.facts import plural, seconds, short
 from classroom.pictures.palette import look
 from classroom.pictures.picture import Picture
-from classroom.pictures.spans import Place, Span, children, own_pieces, self_time, spans_of, traces, tree
+from classroom.pictures.spans import Place, children, own_pieces, self_time, spans_of, traces, tree
 from classroom.pictures.svg import (
     arrow_head,
     clip,
@@ -31,6 +31,9 @@ from classroom.pictures.svg import (
     text,
     wrap,
 )
+
+if TYPE_CHECKING:
+    from services.tracing.finished import FinishedSpan
 
 WIDTH, LEFT, RIGHT, ROW, BAR, INDENT = 900.0, 304.0, 176.0, 25.0, 14.0, 13.0
 DEEPEST = 8  # beyond it no further indent
@@ -58,14 +61,14 @@ def waterfall(
 
 
 class _Waterfall:
-    def __init__(self, spans: list[Span], guess: str | None, title: str | None, limit: int) -> None:
+    def __init__(self, spans: list[FinishedSpan], guess: str | None, title: str | None, limit: int) -> None:
         self.spans, self.guess, self.limit = spans, guess, limit
         self.traces = {name: tree(each) for name, each in traces(spans).items()}
         self.below = children(spans)
         self.start = min(span.start for span in spans)
         self.total = max(span.end for span in spans) - self.start or 1.0
         self.title = title or self._finding()
-        self.at: dict[tuple[str, str], tuple[float, Span]] = {}  # where a span was drawn
+        self.at: dict[tuple[str, str], tuple[float, FinishedSpan]] = {}  # where a span was drawn
 
     # -- words ----------------------------------------------------------------------------
 
@@ -85,7 +88,7 @@ class _Waterfall:
             return f"{lost}: before {late.span.service} begins to {late.span.name}"
         return f"{most.service} works {seconds(self._own(most))} of {seconds(self.total)}: {most.name}"
 
-    def _own(self, span: Span) -> float:
+    def _own(self, span: FinishedSpan) -> float:
         return self_time(span, self.below.get(span.span_id, ()))
 
     def _waits(self, place: Place) -> float:
@@ -95,18 +98,19 @@ class _Waterfall:
     def _sent(self, place: Place) -> float | None:
         """When the span that this one follows had ended: its parent, or the last one that it links."""
         of = {(span.trace_id, span.span_id): span for span in self.spans}
-        before = [*place.span.links, *([(place.span.trace_id, place.span.parent_id or "")])]
+        before = [(place.span.trace_id, place.span.parent_id or "")]
+        before += [(link.trace_id, link.span_id) for link in place.span.links]
         return max((of[key].end for key in before if key in of), default=None)
 
     def _told(self, place: Place) -> str:
         span = place.span
         since = span.start - self.start
         words = f"{'  ' * place.depth}{span.service} {span.name} ({span.kind}): "
-        words += f"{seconds(since)} to {seconds(since + span.lasts)}, itself {seconds(self._own(span))}"
+        words += f"{seconds(since)} to {seconds(since + span.duration)}, itself {seconds(self._own(span))}"
         more = [f"waited {seconds(self._waits(place))} before it"] if self._shown(self._waits(place)) else []
         more += ["its parent is not here"] if place.orphan else []
-        more += [f"linked to {self._name_of(*link)}" for link in span.links]
-        more += [f"failed: {span.about or 'no reason given'}"] if span.status == "error" else []
+        more += [f"linked to {self._name_of(link.trace_id, link.span_id)}" for link in span.links]
+        more += [f"failed: {span.error}"] if span.error is not None else []
         return "; ".join([words, *more])
 
     def _name_of(self, trace_id: str, span_id: str) -> str:
@@ -130,16 +134,14 @@ class _Waterfall:
         rows: Lines = []
         left = self.limit
         for name, places in self.traces.items():
-            if left <= 0:
-                break
-            if len(self.traces) > 1:
+            if left and len(self.traces) > 1:
                 words = f"trace {name[:6]}…: {plural(len(places), 'span')}"
                 rows.append(text(20, y + 17, words, size=11.5, fill="soft"))
                 y += ROW
             for place in places[:left]:
                 rows.append(self._row(place, y + ROW / 2))
                 y += ROW
-            left -= len(places)
+            left = max(left - len(places), 0)
         body = [text(20, 28 + 20 * n, words, size=15, bold=True) for n, words in enumerate(heading)]
         body += [self._axis(head, y), *rows, self._links(), self._foot(y)]
         told = self._twin()
@@ -178,18 +180,18 @@ class _Waterfall:
         after = left + 17 + measure(who, 12, bold=True) + 7
         body.append(text(after, y + 4, clip(span.name, LEFT - 8 - after, 11), size=11, fill="soft"))
         body += [self._wait(place, y), self._bar(span, y)]
-        words, fill = f"{seconds(span.lasts)} · itself {seconds(self._own(span))}", "ink"
+        words, fill = f"{seconds(span.duration)} · itself {seconds(self._own(span))}", "ink"
         if place.orphan:
             words, fill = "its parent is not here", "vermillion-text"
             body.append(self._torn(span, y))
-        elif span.status == "error":
-            words, fill = f"{seconds(span.lasts)}: {short(span.about or 'failed', 40)}", "vermillion-text"
+        elif span.error is not None:
+            words, fill = f"{seconds(span.duration)}: {short(span.error, 40)}", "vermillion-text"
             body.append(cross(self._x(span.end) + 8, y, 4))
         at = WIDTH - RIGHT + 12
         body.append(text(at, y + 4, clip(words, WIDTH - at - 8, 11), size=11, fill=fill))
         return "".join(body)
 
-    def _bar(self, span: Span, y: float) -> str:
+    def _bar(self, span: FinishedSpan, y: float) -> str:
         sign, left = look(span.service), self._x(span.start)
         wide = max(self._x(span.end) - left, 2.0)
         how: dict[str, Any] = {
@@ -216,7 +218,7 @@ class _Waterfall:
             body += text((left + right) / 2, y + 4, words, size=11, anchor="middle", fill="soft", halo=True)
         return body
 
-    def _torn(self, span: Span, y: float) -> str:
+    def _torn(self, span: FinishedSpan, y: float) -> str:
         """A torn edge where the line to the parent should begin."""
         x = self._x(span.start) - 5
         data = d("M", x, y - 7, "L", x - 4, y - 3.5, "L", x, y, "L", x - 4, y + 3.5, "L", x, y + 7)
@@ -226,8 +228,9 @@ class _Waterfall:
         body = []
         for span in self.spans:
             for link in span.links:
-                if link in self.at and (span.trace_id, span.span_id) in self.at:
-                    (y1, sender), (y2, _) = self.at[link], self.at[span.trace_id, span.span_id]
+                sent, own = (link.trace_id, link.span_id), (span.trace_id, span.span_id)
+                if sent in self.at and own in self.at:
+                    (y1, sender), (y2, _) = self.at[sent], self.at[own]
                     x1, x2 = self._x(sender.end), self._x(span.start) - 2
                     bend = x1 + max(12.0, (x2 - x1) / 3)
                     curve = d("M", x1, y1, "C", bend, y1, x2 - 24, y2, x2, y2)

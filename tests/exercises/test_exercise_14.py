@@ -13,7 +13,7 @@ from classroom.check import judge
 from classroom.exercises.distributed_tracing.hands import told
 from classroom.exercises.distributed_tracing.system import metadata_of
 from classroom.exercises.distributed_tracing.traces import CLEAR, traces, truth
-from classroom.pictures.spans import Span
+from services.tracing import FinishedSpan
 from tests.exercises.test_answers import ANSWERS, load
 
 EXERCISE = exercises.load("14")
@@ -71,7 +71,7 @@ def test_each_trace_has_one_culprit_and_nobody_comes_near_it(seed: int) -> None:
         assert service in {span.service for span in spans if _own(span, spans) == own[-1]}
 
 
-def _own(span: Span, spans: list[Span]) -> float:
+def _own(span: FinishedSpan, spans: list[FinishedSpan]) -> float:
     """By looking at every millisecond: all times are whole ones."""
     below = [each for each in spans if each.parent_id == span.span_id]
     ticks = range(round(span.start * 1000), round(span.end * 1000))

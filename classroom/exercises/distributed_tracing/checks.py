@@ -120,7 +120,7 @@ def sampling_is_kept(run: Run) -> list[Violation]:
         wanted = bool((_as_others_read(taken["headers"])["flags"] or 0) & SAMPLED)
         if not _foreign(run, taken) or taken["trace"] is None:
             continue
-        kept = {event["service"] for event in run.of("span", trace_id=taken["trace"])}
+        kept = {event.node for event in run.of("span", trace=taken["trace"])}
         for service in ("orders", "inventory"):
             if (service in kept) is not wanted:
                 text = explain.why_sampled(taken, service, wanted)

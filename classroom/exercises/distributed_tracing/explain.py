@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from classroom.checks import Violation
-from classroom.exercises.distributed_tracing.blame import agrees, trace_told
+from classroom.exercises.distributed_tracing.blame import agrees, spans_asked, trace_told
 from classroom.pictures import Picture, sequence, waterfall
 from classroom.pictures.facts import clock, listed, plural, short
 from classroom.world.history import Event
@@ -23,7 +23,7 @@ def picture(run: Run) -> Picture:
     """The trace that culprit was wrong about; or all spans of the run; or who said what."""
     for event in run.of("asked"):
         if not agrees(event):
-            return waterfall(event["spans"])
+            return waterfall(spans_asked(event))
     return waterfall(run) if run.of("span") else sequence(run)
 
 

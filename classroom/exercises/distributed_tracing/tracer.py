@@ -2,7 +2,8 @@
 
 Idea      The SDK reads the wall clock where it is given no time, and draws ids from the global chance. Here
           the node's clock is put in at both ends of a span, and ids come from the node's own stream.
-Not here  How ids cross from process to process: that is the learner's (hands.py).
+Not here  How ids cross from process to process: that is the learner's (hands.py). A service's tracing:
+          services.tracing, which gives no such Tracer away.
 """
 
 from collections.abc import Sequence
@@ -17,8 +18,8 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import Link, Span, SpanKind, Tracer, use_span
 from opentelemetry.util.types import Attributes
 
-from classroom.pictures.spans import spans_of
 from services.node import Node
+from services.tracing import FinishedSpan
 
 NANO = 1_000_000_000
 
@@ -43,9 +44,7 @@ class Historian(SpanProcessor):
         self._node = node
 
     def on_end(self, span: ReadableSpan) -> None:
-        (told,) = spans_of([span])
-        facts = {name: getattr(told, name) for name in told.__slots__ if name != "kind"}
-        self._node.record("span", **facts, span_kind=told.kind)
+        self._node.record("span", **FinishedSpan.of(span).to_json())
 
 
 class NodeTracer(Tracer):

@@ -10,9 +10,10 @@ from itertools import count
 from random import Random
 
 from classroom.exercises.memory import Memory
-from classroom.pictures.spans import Span, children, self_time
+from classroom.pictures.spans import children, self_time
 from classroom.world.simulated import Scenario
 from classroom.world.world import World
+from services.tracing import FinishedSpan
 
 SERVICES = ("orders", "payments", "inventory", "shipping", "notifications")
 RANDOM = 12  # traces that chance makes, beside those that are made by hand
@@ -26,7 +27,11 @@ def cases(memory: Memory) -> Scenario:
         culprit = memory.fresh()["culprit"]
         for name, spans in traces(world.node("reader").rng("traces")):
             right = truth(spans)
-            asked = {"case": name, "spans": [_plain(span) for span in spans], "right": right}
+            asked = {
+                "case": name,
+                "spans": [{**span.to_json(), "service": span.service} for span in spans],
+                "right": right,
+            }
             try:
                 said = culprit(list(spans))
             except NotImplementedError as error:
@@ -40,14 +45,14 @@ def cases(memory: Memory) -> Scenario:
     return reading
 
 
-def truth(spans: list[Span]) -> tuple[str, float]:
+def truth(spans: list[FinishedSpan]) -> tuple[str, float]:
     """The service whose span has the largest self time, and that time."""
     below = children(spans)
     most = max(spans, key=lambda span: self_time(span, below.get(span.span_id, ())))
     return most.service, self_time(most, below.get(most.span_id, ()))
 
 
-def traces(rng: Random) -> Iterator[tuple[str, list[Span]]]:
+def traces(rng: Random) -> Iterator[tuple[str, list[FinishedSpan]]]:
     """Each shape of trace once, with times that chance makes, and then some that are all chance."""
     yield from _by_hand(rng)
     for number in range(1, RANDOM + 1):
@@ -66,15 +71,15 @@ class _Maker:
         name: str,
         start: float,
         end: float,
-        parent: Span | None = None,
+        parent: FinishedSpan | None = None,
         kind: str = "server",
-    ) -> Span:
+    ) -> FinishedSpan:
         span_id, above = f"{self.rng.getrandbits(64):016x}", parent.span_id if parent else None
         start, end = round(start, 3), round(end, 3)
-        return Span(self.trace_id, span_id, above, name, kind, service, start, end)
+        return FinishedSpan(self.trace_id, span_id, above, service, name, kind, start, end)
 
 
-def _by_hand(rng: Random) -> Iterator[tuple[str, list[Span]]]:
+def _by_hand(rng: Random) -> Iterator[tuple[str, list[FinishedSpan]]]:
     make, t = _Maker(rng), rng.uniform(3.5, 4.5)
     root = make.span("orders", "POST /orders", 0, t + 0.3)
     slow = make.span("payments", "POST /charges", 0.1, t + 0.1, root)
@@ -133,15 +138,15 @@ def _by_hand(rng: Random) -> Iterator[tuple[str, list[Span]]]:
     yield "many short calls, one after the other", [root, *many]
 
 
-def _by_chance(rng: Random) -> list[Span]:
+def _by_chance(rng: Random) -> list[FinishedSpan]:
     """A tree of some eight spans, whose children overlap and now and then outlive their parents."""
     while True:
-        make, spans = _Maker(rng), list[Span]()
+        make, spans = _Maker(rng), list[FinishedSpan]()
         spans.append(make.span("gateway", "GET /", 0, rng.uniform(3, 6)))
         for number in count(1):
             above = rng.choice(spans)
             start = rng.uniform(above.start, above.end)
-            end = start + rng.uniform(0.2, 1.2) * above.lasts
+            end = start + rng.uniform(0.2, 1.2) * above.duration
             spans.append(make.span(rng.choice(SERVICES), f"GET /{number}", start, end, above))
             if number == 7:
                 break
@@ -150,10 +155,3 @@ def _by_chance(rng: Random) -> list[Span]:
         if own[-1] - own[-2] >= CLEAR:
             rng.shuffle(spans)
             return spans
-
-
-def _plain(span: Span) -> dict[str, object]:
-    return {
-        "trace_id": span.trace_id, "span_id": span.span_id, "parent_id": span.parent_id, "name": span.name,
-        "span_kind": span.kind, "service": span.service, "start": span.start, "end": span.end,
-    }  # fmt: skip

@@ -15,7 +15,7 @@ def own(span, spans):
         start = start if at is None else max(start, at)
         at = max(end, at or end)
         took += max(end - start, 0)
-    return span.lasts - took
+    return span.duration - took
 
 
 def culprit(spans):

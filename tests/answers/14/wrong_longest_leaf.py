@@ -11,8 +11,8 @@ FORM = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
 def culprit(spans):
     parents = {span.parent_id for span in spans}
-    most = max((span for span in spans if span.span_id not in parents), key=lambda span: span.lasts)
-    return most.service, most.lasts
+    most = max((span for span in spans if span.span_id not in parents), key=lambda span: span.duration)
+    return most.service, most.duration
 
 
 def inject(context, headers):

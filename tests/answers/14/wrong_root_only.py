@@ -12,8 +12,8 @@ FORM = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 def culprit(spans):
     root = next((span for span in spans if span.parent_id is None), spans[0])
     below = [span for span in spans if span.parent_id == root.span_id] or [root]
-    most = max(below, key=lambda span: span.lasts)
-    return most.service, most.lasts
+    most = max(below, key=lambda span: span.duration)
+    return most.service, most.duration
 
 
 def inject(context, headers):

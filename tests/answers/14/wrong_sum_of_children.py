@@ -11,7 +11,7 @@ FORM = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
 def own(span, spans):
     below = [each for each in spans if each.parent_id == span.span_id]
-    return span.lasts - sum(each.lasts for each in below)
+    return span.duration - sum(each.duration for each in below)
 
 
 def culprit(spans):
