@@ -117,6 +117,7 @@ KNOWN = {
     "inventory": Look("sky", "", "square"),
     "shipping": Look("green", "", "square"),
     "notifications": Look("yellow", "", "square"),
+    "fraud": Look("purple", "7 3", "square"),
     "gateway": Look("black", "8 3", "square"),
     "broker": Look("purple", "", "hexagon"),
     "card": Look("yellow", "2 3", "diamond"),

@@ -41,7 +41,7 @@ class Edge:
 
     @property
     def words(self) -> str:
-        return f"{self.by} {times(len(self.spans))}, {seconds(median(span.duration for span in self.spans))}"
+        return f"{self.by} {len(self.spans)}×, {seconds(median(span.duration for span in self.spans))}"
 
     @property
     def failed(self) -> int:
@@ -114,7 +114,9 @@ def _columns(services: list[str], edges: list[Edge]) -> list[list[str]]:
     columns: dict[int, list[str]] = defaultdict(list)
     for name in services:
         columns[depth[name]].append(name)
-    return [columns[at] for at in sorted(columns)]
+    parts = _parts([services], edges)
+    where = {name: number for number, part in enumerate(parts) for name in part}
+    return [sorted(columns[at], key=lambda name: where[name]) for at in sorted(columns)]
 
 
 def _places(columns: list[list[str]], head: float) -> dict[str, Box]:
@@ -179,12 +181,12 @@ def _alone(columns: list[list[str]], edges: list[Edge]) -> list[str]:
 
 
 def _parts(columns: list[list[str]], edges: list[Edge]) -> list[set[str]]:
-    """The services in groups that arrows join."""
+    """The services in groups that arrows join, the largest first."""
     parts = [{name} for column in columns for name in column]
     for edge in edges:
         joined = [part for part in parts if {edge.source, edge.target} & part]
         parts = [part for part in parts if part not in joined] + [set().union(*joined)]
-    return parts
+    return sorted(parts, key=len, reverse=True)
 
 
 def _finding(columns: list[list[str]], edges: list[Edge]) -> str:

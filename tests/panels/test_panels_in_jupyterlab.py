@@ -1,8 +1,9 @@
-"""A panel and a map in real JupyterLab: keys and clicks change what is shown; nothing leaves the machine."""
+"""A panel, a map and a hunt in real JupyterLab: keys and clicks change them; nothing leaves the machine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import nbformat
 import pytest
@@ -40,6 +41,15 @@ Panel(night, [Slider("pause", 0, 90, step=5, value=40, unit="s", code="Pause('w'
 outcomes = {(x, y): "twice" if x > y else "once" for x in (0, 20, 40) for y in (10, 30)}
 explore(phase_map(outcomes, x="pause", y="lease", good="once"), lambda x, y: night(x), view=view, say=say)
 """,
+    """
+from classroom.panels import Hunt
+lines = ["14:02:01  orders  begins", "14:02:02  payments  begins", "14:02:06  payments  did it"]
+hunt = Hunt("Who was it:", lines, suspects=["orders", "payments"], culprit="payments", title="Logs")
+hunt
+""",
+    """
+str(hunt)
+""",
 ]
 
 
@@ -65,7 +75,7 @@ def test_keys_and_clicks_change_what_is_shown_and_without_a_kernel_the_still_out
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
 
-    panel, explorer = page.locator(".bop-on").first, page.locator(".bop-on").last
+    panel, explorer = page.locator(".bop-on").first, page.locator(".bop-on").nth(1)
     slider = panel.get_by_role("slider", name="pause")
     slider.press("Home")
     panel.locator(".bop-said").get_by_text("Ada was charged 1 times in 0 s.").wait_for()
@@ -90,6 +100,8 @@ def test_keys_and_clicks_change_what_is_shown_and_without_a_kernel_the_still_out
     chosen = explorer.get_by_role("gridcell", selected=True)
     assert chosen.get_attribute("aria-label") == "pause 40, lease 10: twice"
 
+    hunt_by_the_clock(page)
+
     page.keyboard.press("Control+s")
     page.locator(".jp-mod-dirty").wait_for(state="detached")
     page.goto("about:blank")
@@ -104,3 +116,25 @@ def test_keys_and_clicks_change_what_is_shown_and_without_a_kernel_the_still_out
 
     foreign = [url for url in asked if not url.startswith((lab.url, "data:", "blob:", "about:"))]
     assert foreign == []
+
+
+def hunt_by_the_clock(page: Any) -> None:
+    """The evidence is hidden until the clock is started; a wrong name lets it run, the right one stops it."""
+    hunt = page.locator(".bop-hunt")
+    assert hunt.get_by_text("payments  did it").count() == 0
+    assert hunt.get_by_role("button", name="payments").is_disabled()
+
+    hunt.get_by_role("button", name="Start the clock").press("Enter")
+    hunt.locator(".bop-said").get_by_text("The clock runs.").wait_for()
+    hunt.get_by_label("only lines with").press_sequentially("payments")
+    hunt.get_by_text("2 of 3 lines").wait_for()
+    assert "orders  begins" not in hunt.locator(".bop-lines").inner_text()
+
+    hunt.get_by_role("button", name="orders").click()
+    hunt.locator(".bop-said").get_by_text("It was not orders. The clock runs on.").wait_for()
+    hunt.get_by_role("button", name="payments").click()
+    hunt.locator(".bop-said").get_by_text("It was payments. You needed ").wait_for()
+    stopped = hunt.locator(".bop-clock").inner_text()
+    page.wait_for_timeout(300)
+    assert hunt.locator(".bop-clock").inner_text() == stopped
+    assert hunt.get_by_role("button", name="Once more").count() == 1

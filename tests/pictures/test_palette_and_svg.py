@@ -46,6 +46,7 @@ def test_two_services_of_one_lesson_never_look_the_same():
         "broker",
         "card",
         "gateway",
+        "fraud",
     ]
     assert len({look(name) for name in names}) == len(names)
     workers = [look(f"worker-{n}") for n in range(1, 21)]
