@@ -51,7 +51,7 @@ class Hunt:
         if self.seconds is None:
             return NOT_YET
         wrong = {0: "", 1: ", one wrong guess"}.get(self.wrong, f", {self.wrong} wrong guesses")
-        return f"{self.seconds:.0f} s{wrong}"
+        return f"{self.seconds:.1f} s{wrong}"
 
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What the page is told: {"start": True} begins anew, {"guess": name, "seconds": n} is a name."""

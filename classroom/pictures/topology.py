@@ -80,10 +80,9 @@ def edges_of(spans: Iterable[FinishedSpan]) -> list[Edge]:
     known = {(span.trace_id, span.span_id): span for span in spans}
     found: dict[tuple[str, str, str, str], Edge] = {}
     for span in known.values():
-        above = [
-            ("", (span.trace_id, span.parent_id or "")),
-            *(("link", (link.trace_id, link.span_id)) for link in span.links),
-        ]
+        parent = (span.trace_id, span.parent_id or "")
+        links = [(link.trace_id, link.span_id) for link in span.links]
+        above = [("", parent), *(("link", key) for key in links if key != parent)]
         for how, key in above:
             cause = known.get(key)
             if cause is None or cause.service == span.service:

@@ -26,8 +26,8 @@ def test_the_seconds_are_those_at_which_the_right_one_was_named():
     assert (a_hunt.seconds, a_hunt.wrong, str(a_hunt)) == (None, 1, "not hunted yet")
 
     found = a_hunt.answer({"guess": "payments", "seconds": 41.36})
-    assert found == {"sentence": "It was payments. You needed 41 s, one wrong guess.", "found": True}
-    assert (a_hunt.seconds, str(a_hunt)) == (41.36, "41 s, one wrong guess")
+    assert found == {"sentence": "It was payments. You needed 41.4 s, one wrong guess.", "found": True}
+    assert (a_hunt.seconds, str(a_hunt)) == (41.36, "41.4 s, one wrong guess")
 
 
 def test_who_starts_again_starts_at_nothing():

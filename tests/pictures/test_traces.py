@@ -223,6 +223,11 @@ def test_a_message_with_a_parent_is_an_arrow_too() -> None:
     assert "orders -> shipping: message by parcels, once" in topology((*CALLS, CONSUMED)).text
 
 
+def test_a_sender_that_is_both_parent_and_linked_is_one_arrow() -> None:
+    both = replace(CONSUMED, links=(SENT,))
+    assert topology((*CALLS, both)).text == topology((*CALLS, CONSUMED)).text
+
+
 def test_parts_that_nothing_joins_are_the_finding() -> None:
     lost = (*CALLS, replace(LINKED, links=()))
     assert topology(lost).title == "5 services; no span tells who calls shipping"
