@@ -73,19 +73,19 @@ class _Waterfall:
     # -- words ----------------------------------------------------------------------------
 
     def _finding(self) -> str:
+        places = [place for each in self.traces.values() for place in each]
+        most, late = max(self.spans, key=self._own), max(places, key=self._waits)
+        if self._waits(late) > self._own(most):
+            lost = f"{seconds(self._waits(late))} of {seconds(self.total)} are in no span"
+            return f"{lost}: before {late.span.service} begins to {late.span.name}"
         if len(self.traces) > 1:
             links = sum(len(span.links) for span in self.spans)
             joined = f", joined by {plural(links, 'link')}" if links else ", and nothing that joins them"
             return f"{len(self.traces)} traces{joined}"
-        orphans = [place for places in self.traces.values() for place in places if place.orphan]
+        orphans = [place for place in places if place.orphan]
         if orphans:
             have = "has" if len(orphans) == 1 else "have"
             return f"{len(orphans)} of {plural(len(self.spans), 'span')} {have} lost the parent"
-        most = max(self.spans, key=self._own)
-        late = max((place for places in self.traces.values() for place in places), key=self._waits)
-        if self._waits(late) > self._own(most):
-            lost = f"{seconds(self._waits(late))} of {seconds(self.total)} are in no span"
-            return f"{lost}: before {late.span.service} begins to {late.span.name}"
         return f"{most.service} works {seconds(self._own(most))} of {seconds(self.total)}: {most.name}"
 
     def _own(self, span: FinishedSpan) -> float:
