@@ -1,6 +1,6 @@
 """Lesson 14's order over real sockets: HTTP, gRPC, MQTT and a log make one trace, and each lost header shows.
 
-Idea      The code is the lesson's own, cell by cell; a test takes a line out of it and looks which edge is gone.
+Idea      The code is the lesson's own, cell by cell; a test takes a line out of it and looks what is gone.
 """
 
 from __future__ import annotations
