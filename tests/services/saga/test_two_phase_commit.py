@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import product
+from random import Random
 from typing import Any
 
 import httpx
 import pytest
 
 from classroom import Crash, Delay, Drop, Duplicate, Partition, simulate, sweep
+from classroom.adversary import effects_that_matter
+from classroom.world.faults import Fault
 from classroom.world.run import Run
 from classroom.world.simulated import Scenario
 from classroom.world.world import World
@@ -127,20 +130,19 @@ def test_a_crash_before_or_after_any_effect_of_anybody_leaves_all_or_nothing():
     assert [(effect, when, wrong) for effect, when, wrong in struck if wrong] == []
 
 
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize(
-    "faults",
-    [
-        [Drop("*", "*", rate=0.3, lasts=8)],
-        [Drop("*", "*", part="reply", rate=0.3, lasts=8)],
-        [Duplicate("*", "*", rate=0.5)],
-        [Delay("coordinator", "*", by=3.0, rate=0.4, lasts=8)],
-        [Partition("coordinator", "payments", at=0.001, lasts=6)],
-    ],
-    ids=["lost", "replies lost", "twice", "late", "cut off"],
-)
-def test_whatever_befalls_the_network_it_is_all_or_nothing(faults, seed):
-    assert all_or_nobody(simulate(buying(lasts=40), seed=seed, faults=faults)) == []
+TROUBLES: dict[str, list[Fault]] = {
+    "requests are lost": [Drop("*", "*", rate=0.3, lasts=8)],
+    "replies are lost": [Drop("*", "*", part="reply", rate=0.3, lasts=8)],
+    "requests come twice": [Duplicate("*", "*", rate=0.5)],
+    "requests are late": [Delay("coordinator", "*", by=3.0, rate=0.4, lasts=8)],
+    "one is cut off": [Partition("coordinator", "payments", at=0.001, lasts=6)],
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_whatever_befalls_the_network_it_is_all_or_nothing(trouble, seed):
+    assert all_or_nobody(simulate(buying(lasts=40), seed=seed, faults=TROUBLES[trouble])) == []
 
 
 # ---------------------------------------------------------------- it breaks
@@ -220,3 +222,23 @@ def test_who_has_voted_yes_has_no_way_out_but_to_be_told():
     with pytest.raises(IllegalMove, match="after aborted there can be no commit; allowed: abort"):
         PARTICIPANT_TRANSITIONS[Phase.ABORTED, Told.COMMIT]
     assert conclude([Phase.COMMITTED, Phase.PREPARED]) is Decision.COMMIT
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_two_crashes_anywhere_leave_all_or_nothing(trouble, record_property):
+    wrong = []
+    for seed in range(40):
+        calm = simulate(buying(lasts=40), seed=seed, faults=TROUBLES[trouble])
+        points = [
+            Crash(effect.node, **{when: effect.number})
+            for effect in effects_that_matter(calm)
+            if effect.node != "ada"
+            for when in ("before", "after")
+        ]
+        for pair in (Random(f"{seed}/{n}").sample(points, 2) for n in range(3)):
+            run = simulate(buying(lasts=40), seed=seed, faults=[*TROUBLES[trouble], *pair])
+            wrong += [f"seed {seed}, {pair}: {text}" for text in all_or_nobody(run)]
+
+    record_property("measured", f"two-phase commit, {trouble}: 120 runs with two crashes each")
+    assert wrong == []
