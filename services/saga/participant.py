@@ -10,8 +10,8 @@ Promise   A coordinator relies on this much of each service, however it is kept:
           refused stays so, for each copy of its command; a compensation may come twice, or first; after it
           the command is refused. The pivot's word, done or refused, is its last.
 Not here  To forget keys: keep them for longer than a command may be under way.
-Source    The table of moves: states.py. C. Richardson, "Microservices Patterns", chapter 4. Apache Seata, in its
-          TCC mode, calls the two cases "empty rollback" and "suspension".
+Source    The table of moves: states.py. C. Richardson, "Microservices Patterns", chapter 4. Apache Seata's
+          TCC mode calls the two cases "empty rollback" and "suspension".
 """
 
 from __future__ import annotations

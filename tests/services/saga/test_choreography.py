@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 
 from classroom import Crash, Drop, Duplicate, ErrorRate, Partition, simulate, sweep
@@ -44,10 +45,19 @@ def dancing(*orders: dict[str, Any], lasts: float = 40.0) -> Scenario:
             for order in orders:
                 await insist(world, ada, "http://orders/orders", order)
             await world.run_for(lasts)
-            seen = [await ada.get(f"http://orders/orders/{order['order']}") for order in orders]
-        return [answer.json()["state"] for answer in seen]
+            return [await state_of(world, ada, order["order"]) for order in orders]
 
     return scenario
+
+
+async def state_of(world: World, ada: httpx.AsyncClient, order: int) -> str:
+    """What Ada is told of her order, once she is told anything."""
+    while True:
+        try:
+            answer = await ada.get(f"http://orders/orders/{order}")
+            return answer.json()["state"]
+        except httpx.TransportError:
+            await world.run_for(0.5)
 
 
 def wrong_with(run: Run) -> list[str]:
