@@ -27,6 +27,8 @@ ALL_CORES = [
     *("--numprocesses=logical", "--maxprocesses=8", "--max-worker-restart=0"),
     *("--dist=loadfile", "--no-loadscope-reorder"),  # else the file with the most tests is the first
 ]
+# Some tests wait for brokers, browsers and kernels that they start: one process more has what to do then.
+ONE_MORE = f"--numprocesses={(os.cpu_count() or 1) + 1}"
 NBVAL = [
     *("pytest", "--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"),
     "--nbval-sanitize-with=tests/nbval_sanitize.cfg",
@@ -42,7 +44,7 @@ def parts(options: list[str]) -> dict[str, list[str]]:
         "layout": ["ruff", "format", "--check", "."],
         "notebooks": [*NBVAL, *ALL_CORES, *notebooks],
         BESIDE: ["mypy"],
-        "tests": ["pytest", "tests", *ALL_CORES, *options],
+        "tests": ["pytest", "tests", *ALL_CORES, ONE_MORE, *options],
     }
     if not notebooks:
         print("tests: no notebook in lessons/ or solutions/ yet, so none is run")

@@ -36,7 +36,7 @@ def install() -> None:
 
 def forget_endpoints() -> None:
     """FastAPI keeps the last 4,096 endpoints that it has seen: each holds a node, and that a whole run."""
-    for kept in vars(sys.modules.get("fastapi.dependencies.models", object)).values():
+    for kept in list(vars(sys.modules.get("fastapi.dependencies.models", object)).values()):
         if hasattr(kept, "cache_clear"):
             kept.cache_clear()
 
