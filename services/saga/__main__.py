@@ -114,7 +114,8 @@ def _line(record: Record, progress: Progress) -> str:
 def _next(progress: Progress) -> Iterator[str]:
     move = progress.next()
     if move is not None:
-        again = "; its command may have been sent, and is sent again" if move.again else ""
+        what = "compensation" if move.event is Event.UNDO else "command"
+        again = f"; its {what} may have been sent, and is sent again" if move.again else ""
         yield f"  next: {' '.join(filter(None, (move.event, move.step)))}{again}"
 
 

@@ -35,7 +35,8 @@ class Unknown(Exception):
     """Nobody here knows whether it was done. Ask again under the same key."""
 
 
-# send(to, key, data): returns when `to` has done it. Raises Refused or Unknown.
+# send(to, key, data): returns when `to` has done it. Raises Refused or Unknown, the latter also when it has
+# waited for long enough: while it waits, its saga waits.
 Send: TypeAlias = Callable[[str, str, Any], Awaitable[None]]
 
 

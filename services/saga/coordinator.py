@@ -87,10 +87,12 @@ class Coordinator:
         """
         await self.log.create()
         mine = await self.log.unfinished(self._saga.name)
-        for saga in await self.log.unfinished():
-            self._node.record("saga_resumed" if saga in mine else "saga_left_to_others", saga=saga)
         for saga in mine:
+            self._node.record("saga_resumed", saga=saga)
             self._drive(saga)
+        others = set(await self.log.unfinished()) - set(mine)
+        if others:
+            self._node.record("sagas_left_to_others", sagas=sorted(others))
         return mine
 
     async def begin(self, saga: str, data: Any) -> Progress:

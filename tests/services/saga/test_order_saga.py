@@ -147,6 +147,24 @@ def test_a_command_without_a_key_or_without_an_order_is_refused_with_its_reason(
     assert run.of("error") == []
 
 
+def test_an_order_can_be_looked_at_and_one_that_is_not_there_is_not_found():
+    async def scenario(world: World) -> list[Any]:
+        open_shop(world)
+        async with world.client("ada") as ada:
+            placed = await ada.post("http://orders/orders", json=ORDER_7)
+            await world.run_for(1)
+            found = await ada.get("http://orders/orders/7")
+            other = await ada.post("http://orders/orders", json=ORDER_7 | {"amount": 1})
+            missing = [
+                await ada.get("http://orders/orders/8"),
+                await ada.post("http://orders/orders/8/cancel"),
+            ]
+        states = [answer.json()["state"] for answer in (placed, found)]
+        return [placed.status_code, *states, other.status_code, *(answer.status_code for answer in missing)]
+
+    assert kept(scenario).result == [202, "pending", "confirmed", 422, 404, 404]
+
+
 def test_what_is_held_and_not_sold_is_told_apart_from_what_is_sold_out():
     async def scenario(world: World) -> list[tuple[int, Any]]:
         open_shop(world)
