@@ -62,4 +62,4 @@ format: setup
 # One file for every system and Python of the course; no index address, no path of this machine.
 lock: setup
 	@$(VENV) -m uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --upgrade \
-	  --extra dev --extra engines --no-emit-index-url --no-header --no-annotate -o requirements.lock $(ARGS)
+	  --extra dev --extra engines --extra otlp --no-emit-index-url --no-header --no-annotate -o requirements.lock $(ARGS)

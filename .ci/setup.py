@@ -13,7 +13,8 @@ before anything is installed. Standard library only, and no syntax newer than Py
 that an old Python is told so instead of stumbling. Environment variables:
 
     PYTHON   the interpreter that make was told to use; if .venv has another version, it is made anew
-    EXTRAS   the extras of pyproject.toml to install, by default "dev"; "dev,engines" for lesson 19
+    EXTRAS   the extras of pyproject.toml to install, by default "dev"; "dev,engines" for lesson 19,
+             "dev,otlp" to send spans to a collector
 """
 
 import hashlib

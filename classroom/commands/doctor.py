@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -50,7 +51,9 @@ COSTS = {  # what a learner loses without it; of the others, their cells raise M
     "aio-pika": "lesson 19 on a real RabbitMQ",
     "aiokafka": "lesson 19 on a real Kafka",
     "confluent-kafka": "lesson 19 on a mock cluster that speaks Kafka's protocol",
+    "opentelemetry-exporter-otlp-proto-http": "the export of lesson 14's spans to a collector",
 }
+EXTRAS = ("engines", "otlp")  # a learner may want these; dev is for whoever changes the course
 PROGRAMS = {
     (
         "chromium",
@@ -135,7 +138,8 @@ def packages(course: Course) -> Iterator[Finding]:
     yield Finding("ok", "packages", f"{right} of {len(project['dependencies'])}")
     for name, reason in needed:
         yield Finding("missing", name, f"{reason}; without it: {COSTS.get(name, 'the cells that import it')}")
-    for name, reason in _wrong(project.get("optional-dependencies", {}).get("engines", [])):
+    extras = project.get("optional-dependencies", {})
+    for name, reason in _wrong(chain.from_iterable(extras.get(extra, []) for extra in EXTRAS)):
         yield Finding("without", name, f"{reason}; without it: {COSTS.get(name, 'the cells that import it')}")
 
 
