@@ -16,6 +16,7 @@ from classroom.world.history import Event
 from classroom.world.run import Run
 
 HOW = {"HTTP": "over HTTP", "gRPC": "by gRPC", "charges": "by the queue charges", "paid": "by the log paid"}
+SHOWN = 26  # spans in the picture of a run; the others stand in its text
 READERS = {"HTTP": "orders", "gRPC": "inventory", "charges": "payments", "paid": "shipping"}
 
 
@@ -24,7 +25,9 @@ def picture(run: Run) -> Picture:
     for event in run.of("asked"):
         if not agrees(event):
             return waterfall(spans_asked(event))
-    return waterfall(run) if run.of("span") else sequence(run)
+    if not run.of("span"):
+        return sequence(run)
+    return waterfall(run, title="The spans of this run, as your answers join them", limit=SHOWN)
 
 
 def story(run: Run, violation: Violation) -> list[str]:
