@@ -139,7 +139,8 @@ class Verdict:
             f'<td style="text-align:left">{html.escape(sentence)}</td></tr>'
             for state, sentence in self.lines()
         )
-        runs = f"<p><small>{self.runs} runs were made.</small></p>"
+        made = "1 run was" if self.runs == 1 else f"{self.runs} runs were"
+        runs = f"<p><small>{made} made.</small></p>"
         return (
             f"<div><h4>{html.escape(self.summary())}</h4><table>{rows}</table>{self._explained()}{runs}</div>"
         )

@@ -20,14 +20,13 @@ OUTCOMES = {"committed": ("committed", "settled"), "aborted": ("aborted", "over"
 
 def two_phase_board(run: Run, participants: Sequence[str], *, title: str | None = None) -> Picture:
     """Draw the run's transaction. title: by default how long who was locked."""
-    told: set[tuple[str, str]] = set()  # what is said once: a decision, that one is blocked
+    told: set[tuple[str, str]] = set()  # a decision, an outcome, that one is blocked: each is said once
     marks: list[Mark] = []
     for event in run.history:
-        once = event.kind in ("decided", "blocked")
-        if not once or (event.node, event.kind) not in told:
+        said = event.node, event.kind
+        if said not in told or event.kind in ("crash", "start"):
             marks += _told(event, participants)
-        if once:
-            told.add((event.node, event.kind))
+        told.add(said)
     found = title or finding(run, participants)
     return saga_board(marks, services=participants, title=found, log="the coordinator's log")
 

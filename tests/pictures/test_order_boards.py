@@ -129,6 +129,17 @@ def test_who_has_voted_is_locked_until_he_knows():
     assert title.startswith("The outcome: aborted; ") and title.endswith(" was locked for 10 s")
 
 
+def test_an_outcome_that_is_told_twice_stands_there_once():
+    told = next(e.number for e in a_transaction().effects if "payments/transactions/order-7/commit" in e.what)
+    picture = two_phase_board(
+        a_transaction(Crash("coordinator", before=told, down=5.0)), ["inventory", "payments"]
+    )
+    assert [line for line in lines(picture) if "committed" in line] == [
+        "inventory committed",
+        "payments committed",
+    ]
+
+
 def test_who_never_hears_is_locked_to_the_end_and_says_once_that_nobody_knows():
     picture = boards()["blocked"]
     assert picture.title == "At the end inventory and payments are still locked"

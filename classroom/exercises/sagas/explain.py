@@ -9,10 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from classroom.checks import Violation
 from classroom.exercises.sagas.given import Outcome
 from classroom.exercises.sagas.shop import EFFECTS, MONEY, ORDER, PIECES, SAGA, UNDO
-from classroom.pictures.facts import listed, times
+from classroom.pictures.facts import listed
 from classroom.world.history import Event
 from classroom.world.run import Run
 from classroom.world.sql import short
@@ -73,7 +72,7 @@ def why_not_ended(run: Run) -> str:
     if not outcomes and halted:
         error = halted[0]["error"].rstrip(".")
         return (
-            f"At {_at(halted[0])} advance raised {error}.{_last_answer(run, halted[0])} Nobody catches what "
+            f"At {at(halted[0])} advance raised {error}.{_last_answer(run, halted[0])} Nobody catches what "
             f"it raises, so nobody goes on with {CALLED}: {what_is_held(run)}."
         )
     if not outcomes:
@@ -84,7 +83,7 @@ def why_not_ended(run: Run) -> str:
     said = outcomes[0]["outcome"]
     if said not in tuple(Outcome):
         return f"advance returned {said}; what is wanted is Outcome.COMPLETED or Outcome.COMPENSATED."
-    seen = f"At {_at(outcomes[0])} advance said {said.upper()} of {CALLED}, and yet {what_is_held(run)}."
+    seen = f"At {at(outcomes[0])} advance said {said.upper()} of {CALLED}, and yet {what_is_held(run)}."
     wanting = _not_done(run) if said == Outcome.COMPLETED else _not_undone(run)
     return f"{seen} {' '.join(wanting)}".strip()
 
@@ -114,9 +113,9 @@ def _not_done(run: Run) -> Iterator[str]:
         elif not told:
             yield f"`do {step}` was never answered, or never sent."
         elif told[-1]["came"] == "refused":
-            yield f"`do {step}` was refused at {_at(told[-1])}."
+            yield f"`do {step}` was refused at {at(told[-1])}."
         else:
-            yield f"`do {step}` got no answer at {_at(told[-1])}, and was not sent again."
+            yield f"`do {step}` got no answer at {at(told[-1])}, and was not sent again."
         return
 
 
@@ -133,8 +132,8 @@ def _why_left(run: Run, step: str, done: Event) -> str:
     if step in ("ship", "confirm"):
         told = run.of("told", what="do", step=step)
         if told and told[-1]["came"] == "unknown":
-            return f"`do {step}` got no answer at {_at(told[-1])}; it had been done, at {_at(done)}."
-        return f"`do {step}` was done at {_at(done)}: there was no way back any more."
+            return f"`do {step}` got no answer at {at(told[-1])}; it had been done, at {at(done)}."
+        return f"`do {step}` was done at {at(done)}: there was no way back any more."
     asked = run.of("command", what="undo", step=step)
     what = "do" if not asked else "undo"
     told = run.of("told", what=what, step=step)
@@ -143,18 +142,16 @@ def _why_left(run: Run, step: str, done: Event) -> str:
     answered = [event for event in told if event.number > last.number]
     if not answered and died:
         return (
-            f"The coordinator died at {_at(died[0])} with `{what} {step}` on its way, and whoever came after "
+            f"The coordinator died at {at(died[0])} with `{what} {step}` on its way, and whoever came after "
             "it has passed over that."
         )
     if answered and answered[-1]["came"] == "unknown":
         taken = "for a no; it had been done" if what == "do" else "for a yes; nothing was undone"
-        when = f", at {_at(done)}" if what == "do" else ""
-        return f"`{what} {step}` got no answer at {_at(answered[-1])}, which was taken {taken}{when}."
+        when = f", at {at(done)}" if what == "do" else ""
+        return f"`{what} {step}` got no answer at {at(answered[-1])}, which was taken {taken}{when}."
     if died:
-        return (
-            f"`do {step}` was done at {_at(done)}; after the crash at {_at(died[-1])} nobody thought of it."
-        )
-    return f"`do {step}` was done at {_at(done)}, and nobody has undone it."
+        return f"`do {step}` was done at {at(done)}; after the crash at {at(died[-1])} nobody thought of it."
+    return f"`do {step}` was done at {at(done)}, and nobody has undone it."
 
 
 def _last_answer(run: Run, before: Event | None = None) -> str:
@@ -162,8 +159,7 @@ def _last_answer(run: Run, before: Event | None = None) -> str:
     if not told or told[-1]["came"] == "done":
         return ""
     came = "was refused" if told[-1]["came"] == "refused" else "got no answer"
-    again = f", {times(len(told))} at last" if len(told) > 99 else ""
-    return f" `{told[-1]['what']} {told[-1]['step']}` {came} at {_at(told[-1])}{again}."
+    return f" `{told[-1]['what']} {told[-1]['step']}` {came} at {at(told[-1])}."
 
 
 # -- what was sent, and what the log said then --------------------------------------------------
@@ -172,22 +168,22 @@ def _last_answer(run: Run, before: Event | None = None) -> str:
 def why_again(run: Run, command: Event, entry: Entry) -> str:
     what, step = command["what"], command["step"]
     died = [crash for crash in run.of("crash") if entry.commit.number < crash.number < command.number]
-    after = f" The coordinator had died in between, at {_at(died[-1])}." if died else ""
+    after = f" The coordinator had died in between, at {at(died[-1])}." if died else ""
     said = (
-        f"Since {_at(entry.commit)} the log says `{entry.event} {step}`; at {_at(command)} `{what} {step}` "
+        f"Since {at(entry.commit)} the log says `{entry.event} {step}`; at {at(command)} `{what} {step}` "
         f"was sent all the same.{after}"
     )
     if entry.event == "undone" and what == "do":
         return f"{said} Its service refused it, since it is undone. Which way does the log say that it goes?"
     return (
-        f"{said} The service knew its key, so nothing was done twice. But whoever begins anew after each "
-        "crash has not read the log; he asks everybody again, and does not see which way the order goes."
+        f"{said} The service knew its key, so nothing was done twice. But whoever begins anew at each start "
+        "has not read the log; he asks everybody again, and does not see which way the order goes."
     )
 
 
 def why_not_logged(run: Run, command: Event) -> str:
     what, step = command["what"], command["step"]
-    said = f"At {_at(command)} `{what} {step}` was sent. The log said {_log(run, command)}, and"
+    said = f"At {at(command)} `{what} {step}` was sent. The log said {log_then(run, command)}, and"
     if what == "do":
         return (
             f"{said} not a word of {step}. Had the coordinator died in that moment, nobody after it would "
@@ -201,10 +197,10 @@ def why_not_logged(run: Run, command: Event) -> str:
 
 def why_after_the_end(run: Run, end: Event, late: Event) -> str:
     said = (
-        f"At {_at(end)} advance said {end['outcome'].upper()}. At {_at(late)} it was called once more, as at "
+        f"At {at(end)} advance said {end['outcome'].upper()}. At {at(late)} it was called once more, as at "
         "any later start, and"
     )
-    log = f"The log said {_log(run, late)}."
+    log = f"The log said {log_then(run, late)}."
     if late.kind == "command":
         return (
             f"{said} sent `{late['what']} {late['step']}`. {log} What tells a later start that all is over?"
@@ -222,10 +218,10 @@ def why_told_too_early(run: Run, moment: Event, still: Sequence[str]) -> str:
     back = {UNDO[path]: event for path, event in effects(run).items() if path in UNDO}
     held, when = (
         listed(words[step] for step in still),
-        listed(f"{step} at {_at(back[step])}" for step in still),
+        listed(f"{step} at {at(back[step])}" for step in still),
     )
     return (
-        f"At {_at(moment)} the order was called off: from then on Ada reads that she need not pay, and the "
+        f"At {at(moment)} the order was called off: from then on Ada reads that she need not pay, and the "
         f"next buyer that the lamps are there. At that moment {held}; undone was {when}. Opening the order "
         "came first; which place has calling it off?"
     )
@@ -237,75 +233,20 @@ def why_past_the_pivot(run: Run, command: Event) -> str:
     came = {"done": "the answer was 'done'", "unknown": "no answer came"}
     answer = came[told[-1]["came"]] if told else "the coordinator died before an answer came"
     gone = effects(run, command).get("ship")
-    then = f"the parcel had gone at {_at(gone)}" if gone else "the parcel might have been on its way"
+    then = f"the parcel had gone at {at(gone)}" if gone else "the parcel might have been on its way"
     return (
-        f"`do ship` was sent at {_at(sent)}, and {answer}. At {_at(command)} `undo {command['step']}` was "
+        f"`do ship` was sent at {at(sent)}, and {answer}. At {at(command)} `undo {command['step']}` was "
         f"sent; by then {then}. Ada gets her lamps, and her money too. As long as it is not known whether "
         "the parcel is gone there is one way to find out, and it is not back."
     )
 
 
-def _log(run: Run, before: Event) -> str:
+def log_then(run: Run, before: Event) -> str:
     words = [f"{entry.event} {entry.step or ''}".strip() for entry in entries(run, before)]
     if not words:
         return "nothing"
     return ("..., " if len(words) > 4 else "") + ", ".join(words[-4:])
 
 
-def _at(event: Event) -> str:
+def at(event: Event) -> str:
     return f"{event.at:.3f} s"
-
-
-# -- the story ------------------------------------------------------------------------------
-
-
-def story(run: Run, violation: Violation, *, lines: int = 8) -> list[str]:
-    """What was sent and what was answered, crashes and ends: at most so many lines."""
-    pieces, item, amount = ORDER["pieces"], ORDER["item"], ORDER["amount"]
-    begin = f"{CALLED}, {pieces} {item}s for {amount} cents, comes in; its log is empty"
-    told: list[tuple[str, list[str]]] = [("begin", [begin])]  # what is alike, one after the other: one line
-    for event in run.history:
-        for group, word in _tell(run, event):
-            if told and told[-1][0] == group:
-                told[-1][1].append(word)
-            else:
-                told.append((group, [word]))
-    said = [_line(group, words) for group, words in told]
-    return said if len(said) <= lines else [*said[: lines - 4], "...", *said[-3:]]
-
-
-def _tell(run: Run, event: Event) -> Iterator[tuple[str, str]]:
-    if event.kind == "told":
-        yield f"{event['what']} {event['came']}", event["step"]
-    elif event.kind == "crash":
-        yield f"dies {event.number}", f"{event.node} dies at {_at(event)}{_in_hand(run, event)}"
-    elif event.kind == "commit" and event.node == "ada":
-        yield "cancel", f"Ada cancels: the log says `cancel`, at {_at(event)}"
-    elif event.kind == "outcome":
-        yield "outcome", str(event["outcome"]).upper()
-    elif event.kind == "halted":
-        yield "halted", f"advance raises {event['error']}"
-
-
-def _in_hand(run: Run, crash: Event) -> str:
-    if crash.node != "coordinator":
-        return ""
-    sent = [event for event in run.of("command") if event.number < crash.number]
-    told = [event for event in run.of("told") if event.number < crash.number]
-    if len(sent) > len(told) and not [
-        e for e in run.of("crash") if sent[-1].number < e.number < crash.number
-    ]:
-        return f", with `{sent[-1]['what']} {sent[-1]['step']}` on its way"
-    return f"; the log says {_log(run, crash)}"
-
-
-def _line(group: str, words: Sequence[str]) -> str:
-    came = {"done": "done", "refused": "refused", "unknown": "no answer"}
-    what, _, answer = group.partition(" ")
-    if what in ("do", "undo"):
-        steps = list(dict.fromkeys(words))
-        often = f", {times(len(words))}" if len(words) > len(steps) else ""
-        return f"{what} {listed(steps)}: {came[answer]}{often}"
-    if group == "outcome":
-        return f"advance says {' and then '.join(words)}"
-    return words[0]

@@ -61,6 +61,7 @@ EFFECTS: Mapping[str, Mapping[str, str]] = {
     },
     "shipping": {"ship": "INSERT INTO parcels VALUES (:order)"},
 }
+NO = {"charge": "the card is declined", "ship": "no carrier drives to Ada"}  # what may be refused, and why
 UNDO = {"call_off": "open", "release": "reserve", "refund": "charge"}  # what each compensation undoes
 
 
@@ -96,7 +97,7 @@ def _endpoint(
 
         async def act() -> None:
             if refuses:
-                raise Refused(f"nobody can {path} this")
+                raise Refused(NO[path])
             rows = {name: value for name, value in body.items() if f":{name}" in statement}
             await db.execute(statement, rows)
 
