@@ -76,18 +76,20 @@ def tree(spans: Sequence[FinishedSpan]) -> list[Place]:
     places: list[Place] = []
     seen: set[str] = set()
 
-    def put(span: FinishedSpan, depth: int) -> None:
-        if span.span_id in seen:  # two spans with one id: a second one is put below, once
-            return
-        seen.add(span.span_id)
-        orphan = span.parent_id is not None and span.parent_id not in known
-        places.append(Place(span, depth, orphan))
-        for child in below.get(span.span_id, ()):
-            put(child, depth + 1)
+    def put(root: FinishedSpan) -> None:
+        stack = [(root, 0)]  # and no recursion: a chain may be thousands long
+        while stack:
+            span, depth = stack.pop()
+            if span.span_id in seen:  # two spans with one id: a second one is put below, once
+                continue
+            seen.add(span.span_id)
+            orphan = span.parent_id is not None and span.parent_id not in known
+            places.append(Place(span, depth, orphan))
+            stack += [(child, depth + 1) for child in reversed(below.get(span.span_id, ()))]
 
     for span in spans:
         if span.parent_id is None or span.parent_id not in known:
-            put(span, 0)
+            put(span)
     placed = {id(place.span) for place in places}
     places += [Place(span, 0, True) for span in spans if id(span) not in placed]
     return places

@@ -65,6 +65,7 @@ class _Waterfall:
         self.spans, self.guess, self.limit = spans, guess, limit
         self.traces = {name: tree(each) for name, each in traces(spans).items()}
         self.below = children(spans)
+        self.known = {(span.trace_id, span.span_id): span for span in spans}
         self.start = min(span.start for span in spans)
         self.total = max(span.end for span in spans) - self.start or 1.0
         self.title = title or self._finding()
@@ -97,15 +98,14 @@ class _Waterfall:
 
     def _sent(self, place: Place) -> float | None:
         """When the span that this one follows had ended: its parent, or the last one that it links."""
-        of = {(span.trace_id, span.span_id): span for span in self.spans}
         before = [(place.span.trace_id, place.span.parent_id or "")]
         before += [(link.trace_id, link.span_id) for link in place.span.links]
-        return max((of[key].end for key in before if key in of), default=None)
+        return max((self.known[key].end for key in before if key in self.known), default=None)
 
     def _told(self, place: Place) -> str:
         span = place.span
         since = span.start - self.start
-        words = f"{'  ' * place.depth}{span.service} {span.name} ({span.kind}): "
+        words = f"{'  ' * min(place.depth, 4 * DEEPEST)}{span.service} {span.name} ({span.kind}): "
         words += f"{seconds(since)} to {seconds(since + span.duration)}, itself {seconds(self._own(span))}"
         more = [f"waited {seconds(self._waits(place))} before it"] if self._shown(self._waits(place)) else []
         more += ["its parent is not here"] if place.orphan else []
@@ -114,10 +114,10 @@ class _Waterfall:
         return "; ".join([words, *more])
 
     def _name_of(self, trace_id: str, span_id: str) -> str:
-        for span in self.spans:
-            if (span.trace_id, span.span_id) == (trace_id, span_id):
-                return f"{span.service} {span.name} at {seconds(span.start - self.start)}"
-        return f"a span that is not here (trace {trace_id[:6]})"
+        span = self.known.get((trace_id, span_id))
+        if span is None:
+            return f"a span that is not here (trace {trace_id[:6]})"
+        return f"{span.service} {span.name} at {seconds(span.start - self.start)}"
 
     def _twin(self) -> Lines:
         told: Lines = []

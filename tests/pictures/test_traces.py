@@ -199,6 +199,13 @@ def test_what_is_too_much_for_the_drawing_is_counted_and_stands_in_the_text() ->
     assert len(picture.text.splitlines()) == 79 + 2
 
 
+def test_a_chain_of_thousands_is_drawn_as_far_as_there_is_room() -> None:
+    chain = [span(n, "orders", "again", n / 1000, 9, n - 1) for n in range(1, 3001)]
+    picture = waterfall(chain)
+    assert "2,952 spans more, in the text below" in picture.svg
+    assert len(picture.text) < 1_000_000
+
+
 def test_two_spans_with_one_id_are_both_drawn() -> None:
     again = replace(CALLS[4], name="again")
     assert "again" in waterfall((*CALLS, again)).text
