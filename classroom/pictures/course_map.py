@@ -61,18 +61,8 @@ def _side_lines(ys: dict[str, float], last: float) -> list[str]:
             beside.append(ys[lesson.number])
             continue
         if beside:
-            way: list[str | float] = [
-                "M",
-                MAIN,
-                start,
-                "C",
-                MAIN,
-                start + 18,
-                SIDE,
-                start + 12,
-                SIDE,
-                beside[0],
-            ]
+            way: list[str | float] = ["M", MAIN, start]
+            way += ["C", MAIN, start + 18, SIDE, start + 12, SIDE, beside[0]]
             way += ["L", SIDE, beside[-1]]
             if lesson is not None:
                 y = ys[lesson.number]
