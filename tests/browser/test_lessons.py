@@ -331,6 +331,35 @@ def test_lesson_11_runs_and_its_panel_shows_what_a_death_counts_twice_and_who_re
     assert peak < LIMIT
 
 
+# ---------------------------------------------------------------- lesson 13
+
+
+def test_lesson_13_runs_and_its_panels_show_who_waits_for_the_dead_and_who_does_not(
+    lab: Lab, context: Any, record_property: Any
+) -> None:
+    lesson_13 = Notebook(lab, "lessons/13_sagas.ipynb", context)
+    record_property("measured", f"lesson 13: {lesson_13.run_all():.1f} s")
+    peak = peak_memory(lesson_13.kernel())
+    record_property("measured", f"lesson 13: its kernel {peak:.0f} MB at most")
+    assert breaches(lesson_13) == []
+    panel = lesson_13.cell("two-phase-panel").locator(".bop-on")
+    said = panel.locator(".bop-said")
+    before, picture = said.inner_text(), pictured(panel)
+    panel.get_by_role("radio", name="before the first question").check()
+    assert "Ben was turned away 0 times" in other(said, before)
+    assert pictured(panel) != picture
+    panel = lesson_13.cell("panel").locator(".bop-on")
+    said, picture = panel.locator(".bop-said"), pictured(panel)
+    panel.get_by_role("slider", name="it dies after record").press("End")
+    panel.get_by_role("radio", name="refund fails twice").check()
+    said.get_by_text("compensated: all is back. Asked again: 2 times.").wait_for()
+    assert pictured(panel) != picture
+    panel.get_by_role("radio", name="drives to Ada").check()
+    said.get_by_text("completed: Ada has her lamp, and the shop her money").wait_for()
+    assert lesson_13.errors == []
+    assert peak < LIMIT
+
+
 # ---------------------------------------------------------------- the rule itself
 
 
