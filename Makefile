@@ -7,6 +7,7 @@
 #   make bench    measure against the budgets, side by side
 #   make exercises   generate exercises/ from solutions/
 #   make pictures    draw README's picture anew, from lesson 08's run
+#   make stubs       generate services/rpc/generated from inventory.proto
 #   make format   lay the code out
 #   make lock     resolve the dependencies anew into requirements.lock
 
@@ -21,7 +22,7 @@ else
   AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 endif
 
-.PHONY: help setup lab test soak bench exercises pictures format lock
+.PHONY: help setup lab test soak bench exercises pictures stubs format lock
 help:
 	@sed -n 's/^#   //p' Makefile
 
@@ -54,6 +55,10 @@ exercises: setup
 
 pictures: setup
 	@$(VENV) -m classroom.pictures.hook lessons/pictures/hook.svg
+
+stubs: setup
+	$(VENV) -m grpc_tools.protoc -Iservices/rpc/generated=services/rpc --python_out=. --pyi_out=. --grpc_python_out=. \
+	  services/rpc/generated/inventory.proto
 
 format: setup
 	@$(VENV) -m ruff format .

@@ -41,7 +41,7 @@ def where(task: asyncio.Task[Any]) -> str:
     for awaited in _awaited(task.get_coro()):
         frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
         if frame is not None and not is_library(frame.f_code.co_filename):
-            line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
+            line = linecache.getline(frame.f_code.co_filename, frame.f_lineno or 0).strip()
             best = f"waits in {frame.f_code.co_name}(), line {frame.f_lineno}: {line}"
     return best
 

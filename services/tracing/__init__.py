@@ -6,6 +6,7 @@ ids           of traces and spans
 finished      a span as a value, as it stands in the history
 tracer        begins and ends spans
 http          requests
+rpc           calls by gRPC
 messages      a queue's messages and a log's records
 instrument    all of it around a service that knows of none
 """
@@ -24,6 +25,7 @@ from services.tracing.propagation import (
     link,
     sender,
 )
+from services.tracing.rpc import TracingServerInterceptor, client_interceptors
 from services.tracing.tracer import NEW_TRACE, Tracing, fail
 
 __all__ = [
@@ -37,7 +39,9 @@ __all__ = [
     "TracedTopic",
     "Tracing",
     "TracingMiddleware",
+    "TracingServerInterceptor",
     "TracingTransport",
+    "client_interceptors",
     "current_headers",
     "current_trace_id",
     "extract",

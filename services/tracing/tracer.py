@@ -91,9 +91,7 @@ class Tracing:
 
         parent: None is the current span; what extract() returned is the sender; NEW_TRACE is none.
         """
-        span = self._tracer.start_span(
-            name, parent, kind=kind, links=links, attributes=attributes, start_time=self._now()
-        )
+        span = self.begin(name, kind=kind, parent=parent, links=links, attributes=attributes)
         context = set_span_in_context(span, parent)
         token = attach(context)
         try:
@@ -109,7 +107,25 @@ class Tracing:
         else:
             detach(token)
         finally:
-            span.end(self._now())
+            self.end(span)
+
+    def begin(
+        self,
+        name: str,
+        *,
+        kind: SpanKind = SpanKind.INTERNAL,
+        parent: Context | None = None,
+        links: Sequence[Link] = (),
+        attributes: Mapping[str, Any] | None = None,
+    ) -> Span:
+        """A span that is nobody's current one, until end(). For what is no block: a stream."""
+        return self._tracer.start_span(
+            name, parent, kind=kind, links=links, attributes=attributes, start_time=self._now()
+        )
+
+    def end(self, span: Span) -> None:
+        """The work of `span` is over, now."""
+        span.end(self._now())
 
     def shut_down(self) -> None:
         """Let the processors hand on what they hold, and end them."""

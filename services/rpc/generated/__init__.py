@@ -1,0 +1,1 @@
+"""Made by protoc out of inventory.proto: `make stubs`."""
