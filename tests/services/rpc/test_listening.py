@@ -112,7 +112,7 @@ def test_who_leaves_cancels_the_servers_work_long_before_the_deadline():
     run = run_of(body, servicer=Walking, takes=60.0)
     run.raise_error()
     (walking,), (cancelled,) = run.of("walking"), run.of("cancelled")
-    assert 4.0 < walking["remaining"] <= 5.0
+    assert 4.0 < walking["remaining"] < 6.0  # gRPC rounds it up
     assert cancelled["why"] == "the caller has gone"
     assert cancelled.at < 4.0
 
