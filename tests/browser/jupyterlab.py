@@ -122,10 +122,9 @@ class Notebook:
 
     def _ran(self, began: float) -> float:
         prompts = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map((e) => e.textContent)"
-        failed = "document.querySelector('[data-mime-type=\"application/vnd.jupyter.error\"]')"
         waiting = f"{prompts}.some((text) => text.includes('*'))"
         self.page.wait_for_function(f"() => {waiting}")  # until then the numbers are those of the last time
-        self.page.wait_for_function(f"() => !{waiting} && (/\\d/.test({prompts}.at(-1)) || {failed})")
+        self.page.wait_for_function(f"() => !{waiting} && {prompts}.some((text) => /\\d/.test(text))")
         seconds = time.monotonic() - began
         self.page.locator(IDLE).wait_for()
         return seconds
