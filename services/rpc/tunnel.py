@@ -8,7 +8,7 @@ Same      bytes of each message, metadata, status codes, deadlines: the handler 
           over.
 Other     A stream travels whole: all lines first, then all outcomes. Nothing is multiplexed, and no callee
           learns that its caller has left. To see those, listen on a port (listening.py).
-Not here  The callee's side (tunnel_app.py).
+Not here  The callee's side (tunnel_app.py). Metadata of bytes ("-bin").
 Source    "gRPC over HTTP2" (frames, grpc-timeout, grpc-status). gRPC-Web is a bridge of the same kind.
 """
 
@@ -84,7 +84,9 @@ class TunnelChannel:
     ) -> tuple[list[Any], Pairs]:
         if details.timeout is not None and details.timeout <= 0:
             raise _failed(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
-        headers = [(name, str(value)) for name, value in details.metadata or ()]
+        headers = list(details.metadata or ())
+        if strange := [name for name, value in headers if not isinstance(value, str) or name in OURS]:
+            raise ValueError(f"a tunnel carries metadata of text, under names of your own; not {strange}")
         headers.append(("content-type", KIND))
         if details.timeout is not None:
             headers.append(("grpc-timeout", f"{max(0, math.floor(details.timeout * 1000))}m"))
@@ -99,7 +101,7 @@ class TunnelChannel:
             raise _failed(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded") from error
         except httpx.TransportError as error:
             raise _failed(grpc.StatusCode.UNAVAILABLE, str(error)) from error
-        trailing = tuple((name, value) for name, value in response.headers.items() if name not in OURS)
+        trailing = tuple((name, value) for name, value in response.headers.multi_items() if name not in OURS)
         number = response.headers.get("grpc-status", "")
         if not number.isdigit():
             raise _failed(grpc.StatusCode.UNKNOWN, f"HTTP status {response.status_code}, and no grpc-status")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classroom import Crash, Drop, Slow, simulate
+from classroom import Crash, Drop, Slow, live, simulate
 from classroom.pictures.spans import spans_of
 from services.rpc import Inventory, InventoryClient, Line, OutOfStock, TunnelApp, TunnelChannel
 from services.rpc.tunnel import frame, unframe
@@ -291,6 +291,28 @@ def test_a_call_without_a_message_is_an_error_of_the_callers_library():
             return (await http.post("http://inventory/shop.Inventory/Reserve")).headers["grpc-status"]
 
     assert simulate(scenario).result == str(Code.INTERNAL.value[0])
+
+
+@pytest.mark.parametrize("pair", [("key-bin", b"\0"), ("grpc-timeout", "1S"), ("host", "x")])
+def test_metadata_that_a_tunnel_cannot_carry_are_refused(pair):
+    run = run_of(lambda client: client.reserve(7, "lamp", metadata=[pair]))
+    assert isinstance(run.error, ValueError)
+    assert pair[0] in str(run.error)
+
+
+def test_a_tunnel_is_the_same_over_real_sockets_of_http():
+    async def scenario(world):
+        world.start("inventory", inventory())
+        client = InventoryClient(TunnelChannel(world.client("ada"), "inventory"), timeout=5.0)
+        left = await client.reserve(7, "lamp", 2)
+        with pytest.raises(grpc.aio.AioRpcError) as failed:
+            await client.reserve(8, "unicorn")
+        return left, failed.value.code(), failed.value.details()
+
+    runs = [simulate(scenario), live(scenario)]
+    for run in runs:
+        run.raise_error()
+        assert run.result == (98, Code.NOT_FOUND, "there is no item 'unicorn'")
 
 
 @given(st.lists(st.binary(max_size=300)))
