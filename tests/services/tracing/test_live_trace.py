@@ -15,7 +15,7 @@ from classroom.pictures.spans import spans_of, traces
 from classroom.pictures.topology import edges_of
 from tests.repository import ROOT
 
-CELLS = ("imports", "live-grpc", "live-orders", "live-workers", "live-scenario")
+CELLS = ("imports", "live-orders", "live-workers", "live-scenario")
 WHOLE = {
     ("ada", "orders", "call", "HTTP"),
     ("orders", "inventory", "call", "gRPC"),
@@ -52,7 +52,7 @@ def test_one_order_over_http_grpc_mqtt_and_the_log_is_one_trace() -> None:
     ("old", "new", "lost"),
     [
         ('TracedNode(Tracing(world.node("ada"))).client()', 'world.client("ada")', "orders"),
-        ("extract(context.invocation_metadata())", "extract({})", "inventory"),
+        ("client_interceptors(node.tracing)", "[]", "inventory"),
         ("dict(message.properties.UserProperty)", "{}", "shipping"),
         ('"shipped", record, as_parent=True', '"shipped", {}', "notifications"),
     ],
