@@ -63,17 +63,18 @@ class Event:
 
 
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # where an object lies in memory differs from run to run
+AS_IT_IS = frozenset((int, bool, type(None)))
 
 
 def plain(value: Any) -> Any:
     """`value` as JSON values only, so that a history can be stored, compared and hashed."""
     kind = type(value)
-    if value is None or kind is int or kind is bool:  # first what is most frequent: each event passes here
+    if kind in AS_IT_IS:  # first what is most frequent: each event passes here
         return value
     if isinstance(value, str):
         return ADDRESS.sub("", value) if " at 0x" in value else value
     if kind is dict:
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): item if type(item) in AS_IT_IS else plain(item) for key, item in value.items()}
     if isinstance(value, int):
         return value
     if isinstance(value, float):

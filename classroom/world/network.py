@@ -252,16 +252,22 @@ class Network:
         return self._stream(f"link/{sender}>{receiver}").uniform(*LATENCY)
 
     def _ends(self, exchange: _Exchange, part: str) -> tuple[str, str]:
-        there = exchange.caller, exchange.callee
-        return there if part == "request" else (there[1], there[0])
+        if part == "request":
+            return exchange.caller, exchange.callee
+        return exchange.callee, exchange.caller
 
     def _travel(self, exchange: _Exchange, part: str) -> float:
+        latency = self._latency(*self._ends(exchange, part))
+        if not exchange.faults:  # as nearly always
+            return latency
         delays = (fault.by for fault in exchange.faults if isinstance(fault, Delay) and fault.part == part)
-        return self._latency(*self._ends(exchange, part)) + sum(delays)
+        return latency + sum(delays)
 
     def _is_lost(self, exchange: _Exchange, part: str) -> str | None:
-        if self._is_cut(*self._ends(exchange, part)):
+        if self._partitions and self._is_cut(*self._ends(exchange, part)):
             return "partition"
+        if not exchange.faults:
+            return None
         dropped = any(isinstance(fault, Drop) and fault.part == part for fault in exchange.faults)
         return "drop" if dropped else None
 
