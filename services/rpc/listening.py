@@ -23,10 +23,11 @@ async def listening(
     host: str = "127.0.0.1",
     port: int = 0,
     interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
-    grace: float = 0.0,
+    grace: float = 0.5,
 ) -> AsyncIterator[int]:
-    """Serve `servicer`, and yield the port (0 takes a free one). grace: seconds for calls at the end.
+    """Serve `servicer`, and yield the port (0 takes a free one).
 
+    grace: seconds for calls at the end. With 0 gRPC breaks connections off, and may say so on stderr.
     Raises RuntimeError if the port is taken.
     """
     alone = [("grpc.so_reuseport", 0)]  # or two servers would share a port, and nobody be told

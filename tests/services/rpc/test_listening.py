@@ -252,3 +252,16 @@ def test_where_no_time_is_left_it_is_a_deadline_exceeded():
     run = run_of(body, takes=1.0)
     assert isinstance(run.error, grpc.aio.AioRpcError)
     assert run.error.code() is Code.DEADLINE_EXCEEDED
+
+
+def test_two_hundred_calls_at_once_are_served_and_the_end_is_silent(capfd):
+    async def body(client, world):
+        await asyncio.gather(*(client.reserve(n, "lamp") for n in range(1, 201)))
+        lines = (Line(order=n, item="lamp", quantity=1) for n in range(201, 401))
+        return len([outcome async for outcome in client.reserve_all(lines)])
+
+    run = run_of(body, stock={"lamp": 1_000})
+    run.raise_error()
+    assert run.result == 200
+    assert len(run.rows("inventory", "reservations")) == 400
+    assert capfd.readouterr().err == ""
