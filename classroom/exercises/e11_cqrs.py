@@ -117,7 +117,8 @@ def attacks(answers: Answers) -> tuple[Attack, ...]:
             reads,
             faults=(*DEAD, Drop("pages", "orders", part="reply")),
         ),
-        Attack("bad days", short, always, plans=plans),
+        # Whose question is lost waits 25 s for an answer: both projectors may, so these days are long.
+        Attack("bad days", scenario(memory, changes=FEW, rest=60.0), always, plans=plans),
     )
 
 

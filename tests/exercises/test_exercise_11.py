@@ -10,8 +10,10 @@ from classroom import exercises
 from classroom.check import check, judge
 from classroom.exercises.cqrs.checks import equals_a_rebuild, states
 from classroom.exercises.cqrs.page import Result
+from classroom.world.faults import Drop
 from classroom.world.history import Event
 from classroom.world.run import Run
+from tests.exercises.test_answers import ANSWERS, load
 
 EXERCISE = exercises.load("11")
 
@@ -110,3 +112,14 @@ def test_what_is_no_result_is_said(result: Any, says: str) -> None:
 
     told = {promise.name: each.violation.message for promise, each in found.broken}
     assert says in told["deadline"]
+
+
+def test_a_right_answer_gets_over_it_that_the_first_question_of_both_projectors_is_lost() -> None:
+    """Each of them waits 25 s until it asks again."""
+    right = load(ANSWERS / "11" / "odd_waits_for_the_version.py")
+    attack = {a.name: a for a in EXERCISE.attacks({n: getattr(right, n) for n in EXERCISE.answers})}[
+        "bad days"
+    ]
+    run = attack.run(Drop("projector-1", "broker", nth=1), Drop("projector-2", "broker", nth=1), seed=2)
+
+    assert run.violations(*attack.checks) == []
