@@ -25,6 +25,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"  # what vendors add: handed on as it came
+LONGEST = 8192  # characters of tracestate. More is dropped unread: W3C asks for 512 to be handed on
 
 Pairs: TypeAlias = Iterable[tuple[str | bytes, str | bytes]]
 Headers: TypeAlias = Mapping[str, str] | Pairs
@@ -80,6 +81,8 @@ def _ours(headers: Headers) -> dict[str, list[str]]:
             found.setdefault(lower, []).append(_text(value))
     if len(found.get(TRACEPARENT, ())) != 1:
         return {}
+    if sum(map(len, found.get(TRACESTATE, ()))) > LONGEST:
+        del found[TRACESTATE]
     return found
 
 
