@@ -55,6 +55,8 @@ def notebook_breaches(notebook: dict[str, Any], *, executed: bool) -> list[str]:
             found.append(f"cell {cell['id']} imports {sorted(imports_in_cell)}")
         if re.search(r"^\s*%(run|load)\b.*\.(ipynb|py)\b|\bimport_ipynb\b", source(cell), re.MULTILINE):
             found.append(f"cell {cell['id']} runs another notebook")
+        if "execution" in cell["metadata"]:
+            found.append(f"cell {cell['id']} stores by the wall's clock when it was run: leave that out")
         errors = [out for out in cell["outputs"] if out["output_type"] == "error"]
         if errors and "raises-exception" not in cell["metadata"].get("tags", []):
             found.append(f"cell {cell['id']} is stored with an error: {errors[0]['ename']}")
@@ -99,6 +101,10 @@ def test_a_clean_notebook_has_no_breach():
         (a_notebook(source="from lessons import a"), "imports"),
         (a_notebook(source="print?\nimport tests  # may it?"), "imports"),
         (a_notebook(source="%run other.ipynb"), "runs another notebook"),
+        (
+            a_notebook() | {"cells": [{**a_notebook()["cells"][0], "metadata": {"execution": {}}}]},
+            "wall's clock",
+        ),
         (a_notebook(outputs=[ERROR]), "stored with an error: StaleReceipt"),
         (a_notebook(execution_count=None), "without having been run"),
     ],

@@ -1,4 +1,4 @@
-"""Headers that somebody wrote to do harm, over the simulated network and over real sockets: no request fails."""
+"""Headers that somebody wrote to do harm, over a simulated network and over sockets: no request fails."""
 
 from __future__ import annotations
 
