@@ -76,7 +76,8 @@ def attacks(answers: Answers) -> tuple[Attack, ...]:
     return (
         Attack("one consumer", scenario(memory, consumers=one, lasts=5.0), always, sweep=one),
         Attack("one partition", scenario(memory, partitions=1), always, pauses=one),
-        Attack("a day", scenario(memory), always, plans=plans),
+        # Three faults, one after the other, may hold all up for half a minute each: so this day is long.
+        Attack("a day", scenario(memory, lasts=150.0), always, plans=plans),
         Attack("another day", scenario(memory, events=ANOTHER_DAY, lasts=3.0), always),
         Attack("a busy day", busy_day(memory), (came_to_its_end("spread"), work_is_spread)),
     )
