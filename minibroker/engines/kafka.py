@@ -5,8 +5,8 @@ Idea      A topic is found by name, or made. Writing and reading it is another `
 Threads   librdkafka works in threads of its own; what waits for it waits in one, not in the event loop.
 Not here  Options and errors (kafka_settings.py). Replicas, partitions that are added later.
 Source    Kafka documentation, "Design"; confluent-kafka's API reference. Tried on librdkafka's mock
-          cluster, which knows neither CreateTopics nor offsets by time: these two have met no
-          broker yet.
+          cluster, and on another broker that speaks Kafka's protocol (Tansu 0.6), since the mock
+          cluster knows neither CreateTopics nor offsets by time.
 """
 
 import asyncio
@@ -76,9 +76,10 @@ class Kafka(Engine):
         there = (await self._log.sizes()).get(name)
         if there is None:
             new = NewTopic(name, num_partitions=partitions, replication_factor=-1, config=config)
+            admin = AdminClient(self._servers)  # it has to live until the answer is there
             with translated(f"create topic {name!r}"):
-                asked = AdminClient(self._servers).create_topics([new], request_timeout=self._timeout)
-                await asyncio.to_thread(asked[name].result, self._timeout)
+                asked = admin.create_topics([new], request_timeout=self._timeout)
+                await asyncio.wrap_future(asked[name])
         elif there != partitions:
             raise TopicExists(
                 f"topic {name!r} exists with {there} partitions; asked for {partitions}. Use it as it is, or "

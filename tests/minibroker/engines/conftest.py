@@ -8,6 +8,7 @@ Idea      A test is a scenario that gets a broker and says what must be true of 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -23,6 +24,7 @@ from tests.minibroker.engines.servers import RabbitMQ, mosquitto
 
 PATIENCE = 40.0  # seconds for one scenario; on a virtual clock, an hour
 NUMBERS = count(1)
+KAFKA_SERVERS = os.environ.get("KAFKA_SERVERS")  # host:port of a real Kafka, to try the contract on it
 
 
 class Bench:
@@ -89,7 +91,8 @@ def bench(name: str, request: pytest.FixtureRequest) -> Bench:
     made = Bench(name, request.getfixturevalue(f"{name}_url"), moment=0.3)
     if name == "kafka":
         cluster = request.getfixturevalue("kafka_cluster")
-        made.prepare_topic = lambda topic: cluster.create_topic(topic, 4)  # type: ignore[method-assign]
+        if cluster is not None:
+            made.prepare_topic = lambda topic: cluster.create_topic(topic, 4)  # type: ignore[method-assign]
     return made
 
 
@@ -171,7 +174,11 @@ def rabbitmq_url(rabbitmq: RabbitMQ) -> str:
 
 
 @pytest.fixture(scope="session")
-def kafka_cluster() -> Iterator[MockKafka]:
+def kafka_cluster() -> Iterator[MockKafka | None]:
+    """The mock cluster; None where KAFKA_SERVERS names a real one, on which topics can be created."""
+    if KAFKA_SERVERS:
+        yield None
+        return
     path = library()
     if path is None:
         pytest.skip(
@@ -183,8 +190,8 @@ def kafka_cluster() -> Iterator[MockKafka]:
 
 
 @pytest.fixture(scope="session")
-def kafka_url(kafka_cluster: MockKafka) -> str:
-    return f"kafka://{kafka_cluster.servers}"
+def kafka_url(kafka_cluster: MockKafka | None) -> str:
+    return f"kafka://{kafka_cluster.servers if kafka_cluster else KAFKA_SERVERS}"
 
 
 @pytest.fixture(scope="session")

@@ -169,6 +169,25 @@ def test_earliest_and_latest_are_the_first_offset_and_the_next(topics):
 # -- a member of a group --------------------------------------------------------------------------------
 
 
+def test_an_offset_can_be_asked_for_by_time(topics, request):
+    if topics.engine == "kafka" and request.getfixturevalue("kafka_cluster") is not None:
+        pytest.skip(
+            "engines: Kafka's mock cluster has no offsets by time (KAFKA_SERVERS=host:port of a real one)"
+        )
+
+    async def scenario(broker):
+        orders = await orders_of(broker, topics)
+        written = []
+        for n in range(3):
+            written.append(await orders.append("ada", n, partition=0))
+            await asyncio.sleep(0.1)
+        first, second, third = (record.timestamp for record in written)
+        asked = (0.0, first, second, second + 0.05, third)
+        return [await orders.offset(0, time=time) for time in asked]
+
+    assert topics.run(scenario) == [0, 0, 1, 2, 2]
+
+
 def test_a_group_reads_every_record_and_goes_on_where_it_committed(topics):
     async def scenario(broker):
         orders, billing = await orders_of(broker, topics), topics.name("billing")
