@@ -1,4 +1,4 @@
-"""Four functions of other libraries that must behave differently inside of a simulation.
+"""Functions of other libraries that must behave differently, or quicker, inside of a simulation.
 
 Idea      Each is replaced once and looks at the running loop: on a VirtualLoop it does what the
           simulated world needs; anywhere else (a live server in the same kernel, the notebook
@@ -30,6 +30,9 @@ def install() -> None:
     context = getattr(routing, "_extract_endpoint_context", None)  # private: an older FastAPI has none
     if context is not None and not hasattr(context, "__wrapped__"):
         routing._extract_endpoint_context = _no_file_in_a_simulation(context)
+    cookies: Any = getattr(sys.modules.get("httpx"), "Cookies", None)
+    if cookies is not None and not hasattr(cookies.extract_cookies, "__wrapped__"):
+        cookies.extract_cookies = _if_there_are_any(cookies.extract_cookies)
     if not hasattr(asyncio.as_completed, "__wrapped__"):
         asyncio.as_completed = asyncio.tasks.as_completed = _in_order_in_a_simulation(asyncio.as_completed)
 
@@ -72,6 +75,15 @@ def _no_file_in_a_simulation(context: Callable[..., Any]) -> Callable[..., Any]:
         return context(endpoint)
 
     return name_alone
+
+
+def _if_there_are_any(extract_cookies: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(extract_cookies)
+    def only_what_is_set(jar: Any, response: Any) -> None:
+        if "set-cookie" in response.headers or not is_simulated():  # to look for none takes long
+            extract_cookies(jar, response)
+
+    return only_what_is_set
 
 
 def _in_order_in_a_simulation(as_completed: Callable[..., Any]) -> Callable[..., Any]:

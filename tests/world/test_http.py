@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Request
+from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 
 from classroom.world.faults import Crash
@@ -87,6 +87,25 @@ def test_statuses_and_headers_come_back():
         {"detail": "no such order"},
         "gone",
     )
+
+
+def test_a_cookie_is_sent_back():
+    def service(node: Node) -> FastAPI:
+        app = FastAPI()
+
+        @app.get("/")
+        async def page(request: Request, response: Response) -> dict[str, str]:
+            response.set_cookie("basket", "lamp")
+            return dict(request.cookies)
+
+        return app
+
+    async def scenario(world: World) -> Any:
+        world.start("service", service)
+        async with world.client("ada") as ada:
+            return [(await ada.get("http://service/")).json() for _ in range(2)]
+
+    assert simulate(scenario).result == [{}, {"basket": "lamp"}]
 
 
 def test_a_streamed_answer_comes_whole():
