@@ -76,11 +76,11 @@ class Guard:
 
     def _replace_functions(self) -> None:
         library = sqlite3.connect(":memory:", check_same_thread=False)  # its functions are SQLite's own
-        replace = partial(self._connection.create_function, narg=-1)
+        replace = self._connection.create_function
         for name in _DATES:
-            replace(name, func=self._guarded(partial(_date, library, name)), deterministic=True)
+            replace(name, -1, self._guarded(partial(_date, library, name)), deterministic=True)
         for name in _CLOCK + _CHANCE:
-            replace(name, func=self._guarded(partial(_refuse, name)))
+            replace(name, -1, self._guarded(partial(_refuse, name)))
 
     def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any) -> Any:
