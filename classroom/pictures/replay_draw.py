@@ -17,7 +17,7 @@ from importlib import resources
 from classroom.pictures import svg
 from classroom.pictures.facts import seconds
 from classroom.pictures.palette import PAINTS, look
-from classroom.pictures.replay_stage import QUEUE_HEIGHT, TRAY_HEIGHT, Layout, Place, Spot
+from classroom.pictures.replay_stage import AROUND_NAME, NAME, QUEUE_HEIGHT, TRAY_HEIGHT, Layout, Place, Spot
 from classroom.pictures.replay_story import (
     ABSENT,
     CRASHED,
@@ -180,14 +180,14 @@ def _place(story: Story, number: int, place: Place, spot: Spot, state: State) ->
         svg.element("rect", x=-7, y=-7, width=w + 14, height=h + 14, rx=14, class_="glow"),
         _body(place, spot),
     ]
-    name = svg.clip(_plain_name(place), w - 46, 14, bold=True)
+    name = svg.clip(_plain_name(place), w - AROUND_NAME, NAME, bold=True)
     if place.role == "database":
         parts.append(_words(w / 2, 38, name, "name", "middle"))
         parts.append(_words(w / 2, 58, f"{state.commits[number, 0]} commits", "count", "middle"))
         parts.append(_words(w / 2, h + 16, "database", "note", "middle"))
     else:
         sign = look(place.name)
-        wide = svg.measure(name, 14, bold=True) + 18
+        wide = svg.measure(name, NAME, bold=True) + 18
         left = 16 if place.role == "broker" else max((w - wide) / 2, 12)
         parts.append(svg.shape(sign.shape, left + 6, 17, 6, fill=f"{sign.colour}-fill", stroke=sign.colour))
         parts.append(_words(left + 18, 22, name, "name"))
@@ -219,16 +219,8 @@ def _place(story: Story, number: int, place: Place, spot: Spot, state: State) ->
     parts.append(svg.element("g", gap, line, svg.cross(w - 4, 2, 7, width=4), class_="crack"))
     if place.role != "database":
         at = story.beats[story.still].at if story.beats else 0.0
-        align = 0.0 if place.stores else w / 2
-        parts.append(
-            _words(
-                align,
-                h + 17,
-                status_words(status, since, lasts, at),
-                "state",
-                None if place.stores else "middle",
-            )
-        )
+        below = h + (39 if place.stores else 17)  # its drums hang down to h + 23
+        parts.append(_words(w / 2, below, status_words(status, since, lasts, at), "state", "middle"))
     now = story.beats[story.still].place if story.beats else -1
     return svg.element(
         "g",

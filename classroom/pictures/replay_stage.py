@@ -15,11 +15,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from classroom.pictures import svg
 from classroom.pictures.facts import BUILT_IN, QUEUE_KINDS
 from classroom.world.history import Event
 
 QUEUE_HEIGHT = 108
 TRAY_HEIGHT = 62  # of a queue that nobody takes from, such as the dead letters
+NAME, AROUND_NAME = 14, 46  # the size of a name's letters, and the width that its sign and margins take
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,8 @@ def size(place: Place) -> tuple[float, float]:
         return 288, 34 + sum(QUEUE_HEIGHT if taken else TRAY_HEIGHT for _, taken in place.queues) + 6
     if place.role == "database":
         return 104, 84
-    return (150 if place.marks else 124), 62 + (64 if place.marks else 0)
+    named = svg.measure(place.name, NAME, bold=True) + AROUND_NAME
+    return max(150 if place.marks else 124, min(named, 190)), 62 + (64 if place.marks else 0)
 
 
 _BELOW = 44  # room under a body for what it holds and its state

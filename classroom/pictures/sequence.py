@@ -318,7 +318,7 @@ class _Drawing:
             back = next((step for step in line.steps[1:] if step.kind == "reply"), None)
             height = SLOT if first.words else 16.0
             height += 20 if back is not None and back.words else 8 if back is not None else 0
-            return height + (14 if kinds & {"lost", "refused"} else 0)
+            return height + (14 if first.words else 20) * bool(kinds & {"lost", "refused"})
         height = 12.0 + 15 * max(len(self._note_lines(step)) for step in line.steps)
         return height + (4 if kinds & {"crash", "exit"} else 0)
 
