@@ -75,7 +75,8 @@ def attacks(answers: Answers) -> tuple[Attack, ...]:
     one = CONSUMERS[:1]
     return (
         Attack("one consumer", scenario(memory, consumers=one, lasts=5.0), always, sweep=one),
-        Attack("one partition", scenario(memory, partitions=1), always, pauses=one),
+        # Both are paused, since chance decides which of them has the partition.
+        Attack("one partition", scenario(memory, partitions=1), always, pauses=CONSUMERS),
         # Three faults, one after the other, may hold all up for half a minute each: so this day is long.
         Attack("a day", scenario(memory, lasts=150.0), always, plans=plans),
         Attack("another day", scenario(memory, events=ANOTHER_DAY, lasts=3.0), always),

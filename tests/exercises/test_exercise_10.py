@@ -3,6 +3,7 @@
 import pytest
 
 from classroom import exercises
+from classroom.check import judge
 from classroom.world.faults import Crash, Delay, Drop
 from tests.exercises.test_answers import ANSWERS, load
 
@@ -34,3 +35,14 @@ def test_a_right_answer_gets_over_three_faults_of_one_consumer(answer, seed, pla
     run = day.run(*plan, seed=seed)
 
     assert run.violations(*day.checks) == []
+
+
+@pytest.mark.parametrize("answer", ["asks_the_epoch_alone", "looks_before_the_transaction"])
+def test_a_former_owner_is_found_whichever_of_the_consumers_it_is(answer):
+    """With seed 90 consumer-2 has the only partition when the first records come."""
+    wrong = load(ANSWERS / "10" / f"wrong_{answer}.py")
+    found = judge(
+        EXERCISE, {name: getattr(wrong, name) for name in EXERCISE.answers}, seed=90, until_first=True
+    )
+
+    assert [promise.name for promise, _ in found.broken] == ["zombie"]
