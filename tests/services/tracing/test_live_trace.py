@@ -15,7 +15,7 @@ from classroom.pictures.spans import spans_of, traces
 from classroom.pictures.topology import edges_of
 from tests.repository import ROOT
 
-CELLS = ("imports", "live-orders", "live-workers", "live-scenario")
+CELLS = ("imports", "live-orders", "user-properties", "live-workers", "live-notifications", "live-scenario")
 WHOLE = {
     ("ada", "orders", "call", "HTTP"),
     ("orders", "inventory", "call", "gRPC"),
