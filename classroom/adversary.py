@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from classroom.checks import Check, Violation
 from classroom.world.effects import Effect
 from classroom.world.faults import Crash, Fault, Pause
+from classroom.world.history import GAVE_UP
 from classroom.world.loop import EndlessLoop
 from classroom.world.run import Run
 from classroom.world.simulated import Scenario, simulate
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 SWEEP_RUNS = 100
 SEARCH_RUNS = 50
 SHRINK_RUNS = 60
-TALK = {"request", "arrive", "reply", "answer", "timeout"}  # kinds that change nothing by themselves
+TALK = {"request", "arrive", "reply", "answer", *GAVE_UP}  # kinds that change nothing by themselves
 POLLS = ("/receive", "/fetch", "/sync", "/heartbeat")  # a consumer asks what there is to do
 MOST_STEPS = 20_000  # of one run; a lively one of an exercise takes about 2,000
 PAUSE = 40.0  # seconds of the sweep's pauses: longer than a lease

@@ -13,6 +13,7 @@ from classroom.pictures.facts import Call, calls, listed, seconds
 from classroom.pictures.palette import look
 from classroom.pictures.picture import Picture
 from classroom.pictures.svg import clip, cross, document, hatch, line, rect, shape, text, tick, wrap
+from classroom.world.history import GAVE_UP
 from classroom.world.run import Run
 
 WIDTH, LEFT, RIGHT, ROW, BAR = 760.0, 128.0, 214.0, 38.0, 20.0
@@ -143,7 +144,7 @@ def _end(call: Call) -> tuple[str, bool]:
         return "still waits", False
     if call.end.kind == "refused":
         return f"{call.callee} is down", False
-    if call.end.kind == "timeout":
+    if call.end.kind in GAVE_UP:
         return f"gives up on {call.callee}", False
     if call.end.kind == "reset":
         return f"{call.callee} dies", False

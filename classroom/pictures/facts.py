@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from classroom.world.history import Event
+from classroom.world.history import GAVE_UP, Event
 
 # What the queue itself reports; a queue operation shows in these, so they are not told twice.
 QUEUE_KINDS = (
@@ -28,7 +28,7 @@ QUEUE_KINDS = (
     "stale",
     "dropped",
 )
-NETWORK_KINDS = ("request", "arrive", "reply", "answer", "lost", "refused", "reset", "timeout")
+NETWORK_KINDS = ("request", "arrive", "reply", "answer", "lost", "refused", "reset", *GAVE_UP)
 LIFE_KINDS = (
     "start",
     "crash",
@@ -130,19 +130,19 @@ class Call:
     arrives: list[Event] = field(default_factory=list)
     replies: list[Event] = field(default_factory=list)
     losses: list[Event] = field(default_factory=list)
-    end: Event | None = None  # answer, refused, reset or timeout
+    end: Event | None = None  # answer, refused, reset, timeout or cancelled
     operation: str | None = None
     queue: str | None = None
     facts: list[Event] = field(default_factory=list)
 
     @property
     def is_empty_poll(self) -> bool:
-        """A receive that brought nothing, and to which nothing happened."""
+        """A receive that brought nothing, and to which nothing happened; perhaps it was not waited for."""
         if self.operation != "receive" or self.losses or any(fact.kind == "leased" for fact in self.facts):
             return False
         if any((reply.get("status") or 200) >= 400 for reply in self.replies):
             return False
-        return self.end is None or self.end.kind == "answer"
+        return self.end is None or self.end.kind in ("answer", "cancelled")
 
 
 def queue_operation(method: str, path: str) -> tuple[str, str] | None:

@@ -311,7 +311,8 @@ _STATUS = {"start": UP, "crash": CRASHED, "pause": PAUSED, "resume": UP, "exit":
 # How telling a turning point is, for the still frame; from 5 up its subject is in trouble.
 _SCORES = {
     "dead": 7.0, "leased": 6.0, "stale": 5.0, "expired": 4.5, "lost": 4.0, "reset": 3.8, "arrive": 3.6,
-    "timeout": 3.5, "crash": 3.0, "pause": 2.9, "partition": 2.8, "refused": 2.5, "error": 2.0,
+    "timeout": 3.5, "cancelled": 3.4, "crash": 3.0, "pause": 2.9, "partition": 2.8, "refused": 2.5,
+    "error": 2.0,
 }  # fmt: skip
 
 

@@ -243,6 +243,16 @@ class Narrator:
             "",
         )
 
+    def _cancelled(self, event: Event) -> Said:
+        self._open.discard(event["call"])
+        if event["call"] in self.empty:
+            return Said(f"{event.node} does not wait for {event.get('to')} any more", 0, "")
+        about = f" about {subject}" if (subject := self._who(event)[3]) else ""
+        words = (
+            f"{event.node} stops waiting for {event.get('to')}{about}, and cannot know whether it was done"
+        )
+        return Said(words, 2, "")
+
     def _commit(self, event: Event) -> Said:
         statements = event.get("statements") or [""]
         own = (

@@ -20,7 +20,7 @@ from classroom.pictures.headline import headline
 from classroom.pictures.palette import look
 from classroom.pictures.picture import Picture, history_of
 from classroom.pictures.steps import Step, arrows, tell
-from classroom.world.history import Event
+from classroom.world.history import GAVE_UP, Event
 
 LEFT = 88  # pixels for the times
 SLOT = 36  # height of a line with an arrow
@@ -241,7 +241,7 @@ def _answer(plan: _Plan, arrow: _Arrow, step: Step) -> None:
 
 def _is_over(step: Step) -> bool:
     """Whether the caller has its answer, or gave up: the reply arrives all the same."""
-    return step.call is not None and step.call.end is not None and step.call.end.kind in ("answer", "timeout")
+    return step.call is not None and step.call.end is not None and step.call.end.kind in ("answer", *GAVE_UP)
 
 
 # -- the drawing --------------------------------------------------------------------------

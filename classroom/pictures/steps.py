@@ -12,6 +12,7 @@ from typing import Any
 
 from classroom.pictures.facts import (
     BUILT_IN,
+    NETWORK_KINDS,
     Call,
     Names,
     amount,
@@ -26,7 +27,7 @@ from classroom.pictures.facts import (
     short,
     troubled,
 )
-from classroom.world.history import Event
+from classroom.world.history import GAVE_UP, Event
 
 
 @dataclass(slots=True)
@@ -125,7 +126,7 @@ class _Teller:
     def reply(self, call: Call, reply: Event) -> tuple[str, str]:
         """What a reply says, and in which tone; "" for a plain yes."""
         leased = [fact for fact in call.facts if fact.kind == "leased"]
-        if call.end is not None and call.end.kind == "timeout" and call.end.number < reply.number:
+        if call.end is not None and call.end.kind in GAVE_UP and call.end.number < reply.number:
             return "comes too late: nobody waits for it", "broken"
         if leased:
             words = []
@@ -168,7 +169,7 @@ class _Teller:
     def steps(self, event: Event) -> Iterable[Step]:
         kind, node = event.kind, event.node
         call = self.calls.get(event.get("call", -1)) if event.get("call") is not None else None
-        if kind in ("request", "arrive", "reply", "answer", "lost", "refused", "reset", "timeout"):
+        if kind in NETWORK_KINDS:
             if call is not None:
                 yield from self.network(event, call)
         elif kind == "start":

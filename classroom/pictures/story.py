@@ -30,7 +30,7 @@ from classroom.pictures.facts import (
 )
 from classroom.pictures.headline import DONE
 from classroom.pictures.picture import history_of
-from classroom.world.history import Event
+from classroom.world.history import GAVE_UP, Event
 
 TURN, STEP, DETAIL, ASIDE = 3, 2, 1, 0  # weights: what turns the story, a step of it, a detail, an aside
 
@@ -123,7 +123,7 @@ class _Storyteller:
             yield from self._life(event)
         elif kind == "arrive" and (event.get("copy") or 1) > 1 and self.serves(self.calls[event["call"]]):
             yield Told(f"the {_asked(self.calls[event['call']])} arrives at {event.node} a second time", TURN)
-        elif kind in ("lost", "refused", "reset", "timeout") and event["call"] in self.calls:
+        elif kind in ("lost", "refused", "reset", *GAVE_UP) and event["call"] in self.calls:
             yield from self._network(event, self.calls[event["call"]])
         elif kind == "partition":
             a, b = event.get("a"), event.get("b")

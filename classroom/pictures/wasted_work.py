@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from classroom.pictures.axes import Axes
 from classroom.pictures.picture import Picture
 from classroom.pictures.svg import Box, cross, document, line, rect, text, tick, wrap
+from classroom.world.history import GAVE_UP
 from classroom.world.run import Run
 
 WIDTH, LEFT, ROW, RIGHT = 760.0, 148.0, 22.0, 168.0
@@ -71,7 +72,7 @@ def wasted_work(
 
 def _served(run: Run, callee: str, between: tuple[float, float], work: float, key: str) -> list[_Served]:
     asked = {event["call"]: event for event in run.of("request", to=callee)}
-    left = {event["call"]: event.at for event in run.of("timeout", to=callee)}
+    left = {event["call"]: event.at for event in run.of(*GAVE_UP, to=callee)}
     found = []
     for reply in run.of("reply", node=callee, status=200):
         if between[0] <= reply.at < between[1]:

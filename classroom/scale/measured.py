@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from classroom.scale.storm_counts import Storm
 from classroom.world.faults import Pause
+from classroom.world.history import GAVE_UP
 from classroom.world.run import Run
 
 
@@ -29,7 +30,7 @@ def measured(run: Run, callee: str, *, key: str, capacity: float, deadline: floa
     for event in requests:
         tries[event["call"]] = event["body"][key]
         begun.setdefault(event["body"][key], event.at)
-    gone = {event["call"] for event in run.of("timeout", to=callee)}
+    gone = {event["call"] for event in run.of(*GAVE_UP, to=callee)}
     good = [event for event in run.of("answer", callee=callee) if event["status"] < 400]
     replies = run.of("reply", node=callee)
     in_vain = [event.at for event in replies if event["status"] < 400 and event["call"] in gone]

@@ -21,6 +21,7 @@ Not here  Who writes it (network.py, storage.py, simulated.py, live.py and, thro
 | refused | the caller | call, to: nobody listens, so it did not happen |
 | reset | the caller | call, to: the callee died while at it, so nobody knows |
 | timeout | the caller | call, to, after (seconds) |
+| cancelled | the caller | call, to: its wait was cancelled, by a deadline around the call, say |
 | commit | the node | database, statements |
 | sent, leased, acked, nacked, extended, expired, dead, redriven, stale | the broker | queue, message, ... |
 | handling, handled | the worker | queue, message, receive_count; handled: outcome |
@@ -62,6 +63,7 @@ class Event:
         return f"{self.at:10.3f} s  {self.node:<12} {self.kind:<10} {what}"
 
 
+GAVE_UP = ("timeout", "cancelled")  # kinds: the caller stopped waiting, so nobody knows
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # where an object lies in memory differs from run to run
 AS_IT_IS = frozenset((int, bool, type(None)))
 

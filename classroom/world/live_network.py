@@ -62,6 +62,10 @@ class LiveNetwork:
             self._record(caller.name, "timeout", call=call, to=callee, after=timeout)
             short = f"{request.method} {callee}{request.path}"
             raise NoAnswerInTime(f"no answer from {callee} within {timeout:g} s ({short})") from None
+        except asyncio.CancelledError:
+            if caller.alive:
+                self._record(caller.name, "cancelled", call=call, to=callee)
+            raise
         except (Refused, Reset) as error:
             await _stay_alive(caller)
             kind = "refused" if isinstance(error, Refused) else "reset"

@@ -134,6 +134,9 @@ class Network:
         except TimeoutError:
             self._record(caller.name, "timeout", call=call, to=to, after=timeout)
             raise NoAnswerInTime(f"no answer from {callee} within {timeout:g} s ({short})") from None
+        except asyncio.CancelledError:
+            self._record(caller.name, "cancelled", call=call, to=to)
+            raise
         if isinstance(answer, Exception):
             self._record(caller.name, "refused" if isinstance(answer, Refused) else "reset", call=call, to=to)
             raise answer

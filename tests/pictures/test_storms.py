@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import xml.etree.ElementTree as ElementTree
-from functools import cache
+from contextlib import suppress
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -20,7 +22,7 @@ from classroom.pictures import (
     remedies,
     wasted_work,
 )
-from classroom.scale import Fifo, Storm, storm
+from classroom.scale import Fifo, Storm, measured, storm
 from tests.pictures.boxes import collisions, outside
 from tests.scale.lunch import lunch
 from tests.scale.policies import FullJitter, Immediate, NoRetry
@@ -65,6 +67,17 @@ def clicked() -> Any:
             await world.client("ada").post("http://gateway/do")
 
     return simulate(click)
+
+
+def orders_that_take(seconds: float, node: Any) -> FastAPI:
+    app = FastAPI()
+
+    @app.post("/orders")
+    async def place() -> dict[str, str]:
+        await asyncio.sleep(seconds)
+        return {}
+
+    return app
 
 
 STATES = [(0.0, "closed"), (21.5, "open"), (26.5, "half open"), (26.9, "open"), (32.0, "closed")]
@@ -134,6 +147,24 @@ def test_work_for_nobody_is_told_from_work_for_somebody() -> None:
     after = pictures()["wasted"]
     served = len(after.text.splitlines())
     assert after.title == f"From 9 s to 10 s orders serves {served} tries, {served} of them for nobody"
+
+
+def test_work_for_a_caller_whose_own_deadline_cancelled_the_call_is_for_nobody_too() -> None:
+    async def minute(world: Any) -> None:
+        world.start("orders", partial(orders_that_take, 2.0))
+        async with world.client("ada", timeout=None) as ada:
+            for order, patience in ((1, 1.0), (2, 5.0)):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(patience):
+                        await ada.post("http://orders/orders", json={"order": order})
+        await world.run_for(3)
+
+    run = simulate(minute)
+    run.raise_error()
+    picture = wasted_work(run, "orders", between=(0, 8), work=2.0, key="order")
+    assert picture.title == "From 0 s to 8 s orders serves 2 tries, 1 of them for nobody"
+    assert "given up at 1.00 s" in picture.text.splitlines()[0]
+    assert sum(measured(run, "orders", key="order", capacity=1).in_vain) == 1
 
 
 def test_a_service_that_served_nothing_has_no_wasted_work() -> None:

@@ -406,6 +406,24 @@ def test_what_goes_wrong_looks_the_same_in_both_worlds():
     assert real.of("exit", node="worker")[0]["error"] == "ValueError: no such table"
 
 
+async def leaves(world):
+    """Ada's own deadline cancels her call, while it is served."""
+    world.start("fragile", fragile)
+    async with world.client("ada", timeout=60) as ada:
+        await ada.get("http://fragile/fine")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await ada.get("http://fragile/slow")
+
+
+def test_a_call_that_its_caller_cancels_is_told_alike_in_both_worlds():
+    real, simulated = live(leaves), simulate(leaves)
+    assert real.error is simulated.error is None
+    for run in (real, simulated):
+        (left,) = run.of("cancelled")
+        assert (left.node, dict(left.data)) == ("ada", {"call": 2, "to": "fragile"})
+
+
 def test_a_live_service_learns_that_its_caller_has_gone():
     async def scenario(world):
         world.start("fragile", fragile)

@@ -158,6 +158,38 @@ def test_an_answer_that_does_not_come_in_time_is_a_timeout_and_the_work_may_be_d
     assert run.of("worked")
 
 
+def test_a_caller_whose_wait_is_cancelled_has_stopped_waiting_and_the_work_may_be_done_all_the_same():
+    async def scenario(world: World) -> float:
+        world.start("slow", slow)
+        async with world.client("ada", timeout=None) as ada:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(1):
+                    await ada.get("http://slow/")
+        gave_up = world.now()
+        await world.run_for(10)
+        return gave_up
+
+    run = kept(scenario)
+
+    (left,) = run.of("cancelled")
+    assert (left.node, left["to"], left["call"]) == ("ada", "slow", run.of("request")[0]["call"])
+    assert left.at == pytest.approx(run.result, abs=1e-6)
+    assert run.of("worked")
+    assert run.of("timeout", "answer") == []
+
+
+def test_a_caller_that_dies_while_it_waits_has_cancelled_nothing():
+    async def scenario(world: World) -> None:
+        world.start("slow", slow)
+        world.start("relay", relay("slow"))
+        async with world.client("ada", timeout=None) as ada:
+            with pytest.raises(httpx.ReadError):
+                await ada.get("http://relay/")
+        await world.run_for(10)
+
+    assert kept(scenario, faults=[Crash("relay", at=0.5)]).of("cancelled") == []
+
+
 def test_without_a_timeout_a_lost_answer_is_waited_for_for_ever():
     async def scenario(world: World) -> None:
         world.start("echo", echo)

@@ -9,7 +9,7 @@ from math import prod
 
 from classroom.exercises.distributed_monolith.system import DONE, OPTIONAL, OUTAGES, began
 from classroom.pictures.facts import short
-from classroom.world.history import Event
+from classroom.world.history import GAVE_UP, Event
 from classroom.world.run import Run
 
 DID = {"shipping": "sent it", "notifications": "written to Ada"}
@@ -108,7 +108,7 @@ def why_never_done(run: Run, event: Event, name: str, step: Event | None, due: f
     if sent := put_off(run, name, order):
         tries = [each["outcome"] for each in run.of("handled", message=sent[0]["message"])]
         return f"{text} It lies in the queue; the last try: {short(tries[-1], 70) if tries else 'none'}."
-    if run.of("lost", node="orders", to="broker") or run.of("timeout", node="orders", to="broker"):
+    if run.of("lost", node="orders", to="broker") or run.of(*GAVE_UP, node="orders", to="broker"):
         return (
             f"{text} The queue could not be reached, so nobody has the task; checkout confirmed all the same."
         )
@@ -187,14 +187,14 @@ def _begun(run: Run, name: str, order: int) -> list[Event]:
 def _bad_end(run: Run, name: str, order: int) -> Event | None:
     """The event with which a call of checkout for this order ended, if it ended badly."""
     calls = {event["call"] for event in _asked(run, name, order)}
-    for event in run.of("refused", "reset", "timeout", "answer", node="orders"):
+    for event in run.of("refused", "reset", *GAVE_UP, "answer", node="orders"):
         if event["call"] in calls and event.get("status", 500) >= 400:
             return event
     return None
 
 
 def _ended(event: Event) -> str:
-    words = {"refused": "was down", "reset": "died", "timeout": "gave no answer in time"}
+    words = {"refused": "was down", "reset": "died"} | dict.fromkeys(GAVE_UP, "gave no answer in time")
     return words.get(event.kind) or f"answered {event['status']}"
 
 
