@@ -28,6 +28,7 @@ CALL = b"x-call"  # the header that says which call of the history a request is
 PARTS = b"transfer-encoding"  # of this one connection, and not of the request or reply that travels
 OUTSIDE = "outside"  # who calls without it: no node of this world
 KEPT_IDLE = 5.0  # seconds that a client keeps an idle connection
+MOST_IDLE = 20  # connections that it keeps, as httpx does: for each idle one httpcore looks at all of them
 
 
 class LiveNetwork:
@@ -107,7 +108,7 @@ class LiveNetwork:
     def _connections_of(self, process: Process) -> httpx.AsyncHTTPTransport:
         if process not in self._connections:
             limits = httpx.Limits(
-                max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEPT_IDLE
+                max_connections=None, max_keepalive_connections=MOST_IDLE, keepalive_expiry=KEPT_IDLE
             )
             transport = httpx.AsyncHTTPTransport(verify=False, trust_env=False, limits=limits)
             self._connections[process] = transport

@@ -424,6 +424,19 @@ def test_a_call_that_its_caller_cancels_is_told_alike_in_both_worlds():
         assert (left.node, dict(left.data)) == ("ada", {"call": 2, "to": "fragile"})
 
 
+def test_a_hundred_calls_at_once_are_all_answered():
+    async def scenario(world):
+        world.start("fragile", fragile)
+        async with world.client("ada", timeout=60) as ada:
+            answers = await asyncio.gather(*(ada.get("http://fragile/fine") for _ in range(100)))
+        return {answer.status_code for answer in answers}
+
+    run = live(scenario)
+    assert run.error is None
+    assert run.result == {200}
+    assert len(run.of("answer")) == 100
+
+
 def test_a_live_service_learns_that_its_caller_has_gone():
     async def scenario(world):
         world.start("fragile", fragile)
