@@ -142,7 +142,7 @@ class Verdict:
         made = "1 run was" if self.runs == 1 else f"{self.runs} runs were"
         runs = f"<p><small>{made} made.</small></p>"
         return (
-            f"<div><h4>{html.escape(self.summary())}</h4><table>{rows}</table>{self._explained()}{runs}</div>"
+            f"<div><h3>{html.escape(self.summary())}</h3><table>{rows}</table>{self._explained()}{runs}</div>"
         )
 
     def _explained(self) -> str:

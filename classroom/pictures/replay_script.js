@@ -358,7 +358,9 @@
     const start = () => (first ? pos[first] : 0), stop = () => (end < count ? pos[end] : last);
     const across = (p) => clamp((p - start()) / (stop() - start() || 1), 0, 1);
     const table = html("table"), body = table.appendChild(html("tbody"));
-    $(".r-table").replaceChildren(table);
+    const tableFrame = $(".r-table");  // it scrolls, so the keyboard must come to it
+    tableFrame.replaceChildren(table);
+    for (const [name, value] of Object.entries({ tabindex: 0, role: "region", "aria-label": "all events, one a row" })) tableFrame.setAttribute(name, value);
     function turnTo(number) {
       page = number;
       first = page * PAGE;
@@ -500,9 +502,9 @@
         lit = row;
         row.classList.add("r-lit");
         row.setAttribute("aria-current", "step");
-        const frame_ = $(".r-table");  // scrolls itself alone, never the notebook
-        const above = row.offsetTop - frame_.scrollTop, tall = frame_.clientHeight;
-        if (above < 40 || above > tall - 60) frame_.scrollTop = row.offsetTop - tall / 2;
+        // it scrolls itself alone, never the notebook
+        const above = row.offsetTop - tableFrame.scrollTop, tall = tableFrame.clientHeight;
+        if (above < 40 || above > tall - 60) tableFrame.scrollTop = row.offsetTop - tall / 2;
       }
     }
 
