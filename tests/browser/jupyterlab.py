@@ -136,7 +136,8 @@ class Notebook:
 
     def saved(self) -> Any:
         """The notebook as nbformat reads it, after it was saved."""
-        self.menu("File", "Save Notebook")
+        with self.page.expect_response(lambda answer: answer.request.method == "PUT"):  # it is written then
+            self.menu("File", "Save Notebook")
         self.page.locator(".jp-mod-dirty").wait_for(state="detached")
         return nbformat.read(self.lab.root / self.path, as_version=4)
 

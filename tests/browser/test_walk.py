@@ -2,7 +2,8 @@
 
 Idea      A desk is laid out once. Each lesson is opened and run whole in Chromium; each exercise is run as it
           came (it fails kindly), then its answers are written into its cells, it is run again, and graded
-          by the command that the notebook names. What each took is told, and judges nobody.
+          by the command that the notebook names. What each took is told, and judges nobody. All that they
+          show is looked at by axe-core.
 Not here  What is pressed in a lesson (test_lessons.py). Wrong answers (tests/exercises).
 """
 
@@ -17,6 +18,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from tests.browser.accessibility import barriers
 from tests.browser.jupyterlab import Lab, Notebook, jupyterlab, peak_memory
 from tests.browser.test_lessons import LIMIT, breaches
 from tests.repository import ROOT
@@ -71,6 +73,7 @@ def test_a_lesson_runs_from_its_first_cell_to_its_last(
     assert breaches(notebook) == []
     assert notebook.errors == []
     assert peak < LIMIT
+    assert barriers(notebook) == []
     notebook.page.close()
 
 
@@ -89,6 +92,7 @@ def test_an_exercise_fails_kindly_and_with_its_answers_is_graded_as_passed(
         if output.output_type == "error"
     }
     assert "your turn" in said
+    assert barriers(notebook) == []
     notebook.page.close()
 
     desk, written = nbformat.read(path, as_version=4), answers(name)
@@ -98,6 +102,7 @@ def test_an_exercise_fails_kindly_and_with_its_answers_is_graded_as_passed(
     notebook = Notebook(lab, f"exercises/{name}", context)
     seconds = notebook.restart_and_run_all()
     assert breaches(notebook) == []
+    assert barriers(notebook) == []
     notebook.page.close()
 
     began = time.monotonic()
