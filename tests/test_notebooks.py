@@ -50,6 +50,11 @@ def notebook_breaches(notebook: dict[str, Any], *, executed: bool) -> list[str]:
         found.append("widget state is stored; clear it before committing")
     if notebook["metadata"].get("kernelspec", {}).get("name", "python3") != "python3":
         found.append("its kernel is not python3")
+    found += [
+        f"cell {cell['id']} has a table with an empty column header, which cannot be read out"
+        for cell in cells(notebook, "markdown")
+        if re.search(r"^(?=.*\| *\|).*\n\|[ :|-]+$", source(cell), re.MULTILINE)
+    ]
     for cell in cells(notebook):
         if tops(imports_in_cell := imports(python_of(cell))) & {"tests", *NOTEBOOKS}:
             found.append(f"cell {cell['id']} imports {sorted(imports_in_cell)}")
@@ -107,10 +112,19 @@ def test_a_clean_notebook_has_no_breach():
         ),
         (a_notebook(outputs=[ERROR]), "stored with an error: StaleReceipt"),
         (a_notebook(execution_count=None), "without having been run"),
+        (
+            a_notebook(cell_type="markdown", source="| a record | |\n|---|:-:|\n| `key` | text |"),
+            "empty column",
+        ),
     ],
 )
 def test_a_notebook_that_breaks_a_rule_is_told_which(notebook, breach):
     assert breach in " ".join(notebook_breaches(notebook, executed=True))
+
+
+def test_a_table_may_have_an_empty_cell_below_its_header():
+    table = "| call | answer |\n|---|---|\n| | none |\n\n---\n"
+    assert notebook_breaches(a_notebook(cell_type="markdown", source=table), executed=True) == []
 
 
 def test_an_exercise_is_stored_without_outputs():
