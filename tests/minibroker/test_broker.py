@@ -1,11 +1,11 @@
 import asyncio
 import contextvars
-import gc
 import tracemalloc
 
 import pytest
 
 from minibroker import Broker, InvalidArgument, NoSuchQueue, QueueExists, StaleReceipt
+from tests.garbage import collect_garbage
 
 where = contextvars.ContextVar("where", default="nowhere")
 
@@ -453,7 +453,7 @@ def test_queues_that_come_and_go_leave_nothing_behind():
             broker.create_queue(f"{letter}{number}")
             broker.send(f"{letter}{number}", "x")
             broker.remove_queue(f"{letter}{number}")
-        gc.collect()
+        collect_garbage()
         return tracemalloc.get_traced_memory()[0]
 
     tracemalloc.start()

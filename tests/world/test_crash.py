@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 from typing import Any
 
@@ -14,6 +13,7 @@ from classroom.world.faults import Crash
 from classroom.world.simulated import simulate
 from classroom.world.world import World
 from services.node import Node
+from tests.garbage import collect_garbage
 from tests.world.actors import app, echo, kept
 
 
@@ -46,7 +46,7 @@ def test_its_finally_changes_nothing_that_can_be_seen_when_garbage_is_collected(
     run = kept(killed_in_its_sleep)
     before = run.digest, len(run.history)
 
-    gc.collect()
+    collect_garbage()
 
     assert (run.digest, len(run.history)) == before
 
@@ -66,7 +66,7 @@ def test_what_a_dying_coroutine_still_writes_after_the_end_reaches_neither_histo
         await world.run_for(1)
 
     run = kept(scenario)
-    gc.collect()
+    collect_garbage()
 
     assert run.rows("stubborn", "t") == []
     assert not run.of("ghost")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from classroom.world.faults import Crash
 from classroom.world.simulated import simulate
 from classroom.world.world import World
 from services.node import Node
+from tests.garbage import collect_garbage
 from tests.world.actors import app, echo, kept, relay
 
 ROOT = Path(__file__).parent.parent.parent
@@ -96,7 +96,7 @@ def test_a_run_leaves_no_warning_and_nothing_that_cannot_be_raised(capfd):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             kept(untidy)
-            gc.collect()
+            collect_garbage()
     finally:
         sys.unraisablehook = hook
 
@@ -136,7 +136,7 @@ def test_a_run_that_broke_off_leaves_no_more_than_one_that_did_not(capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         run = simulate(scenario, limit=10_000)
-        gc.collect()
+        collect_garbage()
 
     assert run.error is not None
     assert set(threading.enumerate()) == before
@@ -151,7 +151,7 @@ def test_the_world_of_a_run_is_let_go_though_the_run_is_kept():
         await untidy(world)
 
     run = kept(scenario)
-    gc.collect()
+    collect_garbage()
 
     assert run.history
     assert worlds[0]() is None
@@ -176,7 +176,7 @@ def test_fastapi_which_remembers_endpoints_keeps_no_world():
             assert (await ada.get("http://service/1")).is_success
 
     kept(scenario)
-    gc.collect()
+    collect_garbage()
 
     assert worlds[0]() is None
 
@@ -219,7 +219,7 @@ def many_runs(count: int) -> int:
     def runs(times: int) -> None:
         for _ in range(times):
             simulate(scenario, faults=[Crash("worker", at=0.0001, down=0.001)])
-        gc.collect()
+        collect_garbage()
 
     runs(20)
     tracemalloc.start()
@@ -259,7 +259,7 @@ def test_who_catches_everything_and_waits_again_takes_no_time_and_says_nothing(c
     began = time.process_time()
 
     kept(stubborn_to_the_end)
-    gc.collect()
+    collect_garbage()
 
     assert time.process_time() - began < 2
     assert capfd.readouterr() == ("", "")

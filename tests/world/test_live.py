@@ -3,7 +3,6 @@
 import _thread
 import asyncio
 import contextvars
-import gc
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from classroom.world.loop import EndlessLoop, OutOfTime
 from classroom.world.world import NoSuchService
 from minibroker import Broker, BrokerApp, BrokerUnreachable
 from services.messaging.worker import work
+from tests.garbage import collect_garbage
 from tests.repository import ROOT
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -222,7 +222,7 @@ def test_services_and_clients_see_the_same_http_in_both_worlds():
 
 
 def open_files():
-    gc.collect()
+    collect_garbage()
     return sorted(path.name for path in Path("/dev/fd").iterdir())
 
 

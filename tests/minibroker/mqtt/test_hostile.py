@@ -4,7 +4,6 @@ The long counts are `make soak`'s.
 """
 
 import asyncio
-import gc
 import random
 import tracemalloc
 
@@ -31,6 +30,7 @@ from minibroker.mqtt.packets import (
     Unsubscribe,
     Will,
 )
+from tests.garbage import collect_garbage
 from tests.minibroker.mqtt.raw import World, settle, sleep
 
 
@@ -81,7 +81,7 @@ def used(world: World) -> int:
     """Bytes in use, once the logs are cleaned of what is out of date (they would do it by themselves)."""
     for name in world.broker.logs.names():
         world.broker.logs.find(name).clean(world.broker.now())
-    gc.collect()
+    collect_garbage()
     return tracemalloc.get_traced_memory()[0]
 
 
