@@ -10,6 +10,7 @@ Not here  Fixtures of one package: they stand in that package's folder.
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -90,6 +91,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=f"{group}: {reason}"))
     # Small pieces of work last: so all processes come to their end at about the same time.
     items.sort(key=lambda item: item.nodeid.startswith(ANSWERS))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay to the end: no collection of garbage need look through them again."""
+    gc.collect()
+    gc.freeze()
 
 
 def together(nodeid: str) -> str:
