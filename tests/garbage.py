@@ -1,7 +1,7 @@
 """gc.collect(), for certain.
 
 Idea      While one thread collects garbage, gc.collect() in another does nothing, and does not say so.
-          That one may take seconds: a client of a real broker that is let go joins its threads.
+          That one may take seconds, if something that it lets go of waits as it ends.
           So collect until a circle that was made for it is gone.
 """
 
